@@ -1,0 +1,1 @@
+//! Runs gRPC services well: listens, limits, observes, drains, stops.

@@ -1,0 +1,1 @@
+//! Puts kinds of records on a chassis: configuration, store, API, life cycle.

@@ -1,0 +1,1 @@
+//! The standard methods over a store, for any kind of record.

@@ -1,0 +1,1 @@
+//! Keeps records and their change log, on SQLite.

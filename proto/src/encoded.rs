@@ -1,0 +1,99 @@
+//! Replies that are encoded already, and the codec that puts them on the wire as they are.
+
+use std::{fmt, marker::PhantomData};
+
+use bytes::{BufMut, Bytes};
+use prost::Message;
+use tonic::{
+    Status,
+    codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+};
+
+/// Bytes known to be an encoded `T`.
+pub struct Encoded<T> {
+    bytes: Bytes,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T> Encoded<T> {
+    /// Takes bytes that the caller knows to be an encoded `T`.
+    pub fn new(bytes: impl Into<Bytes>) -> Self {
+        Self { bytes: bytes.into(), of: PhantomData }
+    }
+
+    /// The encoded message.
+    pub fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+}
+
+impl<T: Message> From<&T> for Encoded<T> {
+    fn from(message: &T) -> Self {
+        Self::new(message.encode_to_vec())
+    }
+}
+
+impl<T> fmt::Debug for Encoded<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The content is somebody's record: its size is all that a log may hold.
+        f.debug_struct("Encoded").field("len", &self.bytes.len()).finish()
+    }
+}
+
+/// Writes [`Encoded`] messages as they are and reads messages with prost.
+///
+/// The type parameters are those that tonic's generated code gives: what is written, what is read.
+pub struct EncodedCodec<W, R>(PhantomData<fn() -> (W, R)>);
+
+impl<W, R> Default for EncodedCodec<W, R> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+
+impl<T: 'static, R: Message + Default + 'static> Codec for EncodedCodec<Encoded<T>, R> {
+    type Encode = Encoded<T>;
+    type Decode = R;
+    type Encoder = WriteEncoded<T>;
+    type Decoder = ReadMessage<R>;
+
+    fn encoder(&mut self) -> WriteEncoded<T> {
+        WriteEncoded(PhantomData)
+    }
+
+    fn decoder(&mut self) -> ReadMessage<R> {
+        ReadMessage(PhantomData)
+    }
+}
+
+/// The writing half of [`EncodedCodec`].
+pub struct WriteEncoded<T>(PhantomData<fn() -> T>);
+
+impl<T> Encoder for WriteEncoded<T> {
+    type Item = Encoded<T>;
+    type Error = Status;
+
+    fn encode(&mut self, item: Encoded<T>, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        to.put(item.bytes);
+        Ok(())
+    }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        BufferSettings::new(8 << 10, 64 << 10)
+    }
+}
+
+/// The reading half of [`EncodedCodec`].
+pub struct ReadMessage<R>(PhantomData<fn() -> R>);
+
+impl<R: Message + Default> Decoder for ReadMessage<R> {
+    type Item = R;
+    type Error = Status;
+
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<R>, Status> {
+        R::decode(from)
+            .map(Some)
+            .map_err(|error| Status::invalid_argument(format!("the message is not what the method takes: {error}")))
+    }
+}

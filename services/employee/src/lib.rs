@@ -1,0 +1,1 @@
+//! Keeps the employees of the campus.

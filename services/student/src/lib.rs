@@ -1,0 +1,1 @@
+//! Keeps the students of the campus.
