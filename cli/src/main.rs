@@ -1,2 +1,10 @@
 //! Runs every service on one machine, and is the command-line client.
-fn main() {}
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    campus::main()
+}

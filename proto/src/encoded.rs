@@ -51,7 +51,6 @@ impl<W, R> Default for EncodedCodec<W, R> {
     }
 }
 
-
 impl<T: 'static, R: Message + Default + 'static> Codec for EncodedCodec<Encoded<T>, R> {
     type Encode = Encoded<T>;
     type Decode = R;

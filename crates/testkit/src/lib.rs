@@ -1,1 +1,11 @@
-//! What the tests share: real servers on free ports, hand-made HTTP/2 clients, waiting with a deadline.
+//! What the tests share: real servers on free ports, a client for any kind of record, waiting with a deadline.
+//!
+//! A fault of a fixture is a failed test, so this crate panics where the others return errors.
+
+mod client;
+mod server;
+mod wait;
+
+pub use client::{Client, Kind, Person};
+pub use server::Campus;
+pub use wait::{eventually, within};

@@ -1,0 +1,71 @@
+# Everything a person or CI does with this checkout. Each target is what CI runs.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run build test first-run lint deny advisories check bench golden tools clean
+
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+# Tests that leave something out say so in this file, a line each.
+export CAMPUS_SKIPPED := $(TARGET)/left-out.txt
+# Further flags of `campus demo`: make run ARGS='--listen 127.0.0.1:6000'
+ARGS ?=
+# A harness that puts one load on several servers side by side, if one lies next to this checkout.
+MEASURE ?= $(firstword $(wildcard ../*/peers/measure))
+LOADS ?= get,get-32x1,get-1x1,list,stream,lookup,create,import
+
+help: ## says what there is to make
+	@echo "usage: make TARGET"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: ## runs every service on this machine with example data, and says what to try (ARGS='--flag value')
+	@[ -x "$(TARGET)/release/campus" ] || echo "The first build compiles every dependency and takes a few minutes."
+	@cargo run --release --locked -p campus -- demo $(ARGS)
+
+build: ## builds all programs for use, into target/release
+	cargo build --release --locked --workspace --bins
+
+test: ## runs every test, then says what had to be left out
+	@mkdir -p "$(TARGET)" && rm -f "$(CAMPUS_SKIPPED)"
+	@failed=""; \
+	cargo test --workspace --locked --no-fail-fast || failed="$$failed cargo-test"; \
+	.ci/grpcurl-test || failed="$$failed grpcurl-test"; \
+	.ci/left-out list; \
+	[ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
+
+first-run: ## does in a fresh copy what a newcomer does: make run, then each command it prints
+	.ci/first-run
+
+lint: ## format, clippy, documentation, contract, files: no warning passes
+	cargo fmt --all -- --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
+	buf=$$(.ci/tool buf) && "$$buf" lint && "$$buf" format --diff --exit-code
+	.ci/check-files
+
+deny: ## licences, sources and bans of the dependencies, and those that nothing uses
+	deny=$$(.ci/tool cargo-deny) && "$$deny" --locked check --hide-inclusion-graph bans licenses sources
+	machete=$$(.ci/tool cargo-machete) && "$$machete"
+
+advisories: ## known vulnerabilities of the dependencies (fetches the RustSec database)
+	deny=$$(.ci/tool cargo-deny) && "$$deny" --locked check advisories
+
+check: lint deny test first-run ## all that CI runs
+
+bench: ## measures the store, and the whole server beside others where the harness for it is there
+	cargo bench --workspace --locked --bench '*'
+ifeq ($(MEASURE),)
+	@echo "left out: whole-server runs: no peers/measure beside this checkout (MEASURE=PATH)"
+else
+	cargo build --release --locked -p campus
+	$(MEASURE) --peers go-sqlite,tonic-sqlite,floor --loads $(LOADS) --port 50951 \
+		--server 'campus=$(TARGET)/release/campus serve --data-dir {dir} --listen 127.0.0.1:{port} --admin-listen 127.0.0.1:0'
+endif
+
+golden: ## writes the golden files anew from what the programs say now; look at the diff
+	UPDATE_GOLDEN=1 cargo test --workspace --locked --no-fail-fast
+
+tools: ## installs what lint, deny and test use beside Rust, once for all checkouts
+	@for tool in buf cargo-deny cargo-machete grpcurl; do .ci/tool $$tool || exit; done
+
+clean: ## removes what was built here; the tools stay
+	cargo clean

@@ -1,0 +1,100 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Command, Subcommand};
+use clap_complete::Shell;
+
+use crate::{commands, context::ClientArgs, examples, kind::Kind, output::Format};
+
+/// The commands that are of no kind of record.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TopCommand {
+    /// Ask a server how its services are
+    #[command(after_help = examples::HEALTH)]
+    Health(ClientArgs),
+    /// Run every service on this machine
+    #[command(after_help = examples::SERVE)]
+    Serve(ServeArgs),
+    /// Run every service with example data, and show what to try
+    #[command(after_help = examples::DEMO)]
+    Demo(ServeArgs),
+    /// Print the completions of a shell
+    #[command(after_help = examples::COMPLETION)]
+    Completion(CompletionArgs),
+    /// Print the version
+    #[command(after_help = examples::VERSION)]
+    Version(VersionArgs),
+}
+
+/// Arguments of `serve` and `demo`. What is not given comes from the environment, the file, or the defaults.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServeArgs {
+    /// Where the data is kept [default: the data folder of this platform, such as ~/.local/share/campus]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Address of the services [default: 127.0.0.1:50051]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<std::net::SocketAddr>,
+    /// Address of probes and metrics [default: 127.0.0.1:9090]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) admin_listen: Option<std::net::SocketAddr>,
+    /// Read settings from FILE; flags and the environment have precedence
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// Arguments of `completion`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CompletionArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: Shell,
+}
+
+/// Arguments of `version`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct VersionArgs {
+    /// Form of the output [default: one line]
+    #[arg(long, short, value_name = "FORMAT", value_enum)]
+    pub(crate) output: Option<Format>,
+}
+
+/// The whole command line.
+pub(crate) fn command(kinds: &[Kind]) -> Command {
+    let top = Command::new("campus")
+        .about("The server of employees and students for one machine, and the client of every such server")
+        .version(env!("CARGO_PKG_VERSION"))
+        .disable_help_subcommand(true)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .max_term_width(100)
+        .after_help(examples::top(kinds));
+    let top = ClientArgs::augment_args(top).subcommands(kinds.iter().map(commands::command));
+    TopCommand::augment_subcommands(top)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kind::kinds;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command(&kinds().unwrap()).debug_assert();
+    }
+
+    #[test]
+    fn options_of_a_call_may_stand_anywhere() {
+        let kinds = kinds().unwrap();
+        for line in [
+            "campus --server a:1 employee list",
+            "campus employee --server a:1 list",
+            "campus employee list --server a:1",
+        ] {
+            let matches = command(&kinds).try_get_matches_from(line.split(' ')).unwrap();
+            let below = matches.subcommand().unwrap().1;
+            assert_eq!(crate::client(&matches, below).unwrap().server, "a:1", "{line}");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Calls of any method of any kind of record, whose messages are bytes to the transport.
+
+use std::{future::Future, time::Duration};
+
+use bytes::{Buf, BufMut, Bytes};
+use futures_util::Stream;
+use http::uri::PathAndQuery;
+use prost::Message;
+use tokio::time::Instant;
+use tonic::{
+    Request, Status, Streaming,
+    client::Grpc,
+    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+};
+
+use crate::connect::Transport;
+
+/// Largest message that is accepted from a server: a page of 1,000 large records.
+const MAX_MESSAGE: usize = 64 << 20;
+
+/// Messages as bytes that somebody else encodes and decodes.
+#[derive(Debug, Default, Clone, Copy)]
+struct Raw;
+
+impl Codec for Raw {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, item: Bytes, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        to.put(item);
+        Ok(())
+    }
+}
+
+impl Decoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(from.copy_to_bytes(from.remaining())))
+    }
+}
+
+/// When a call must be over; `None` is never.
+pub(crate) type Deadline = Option<Instant>;
+
+/// The moment `after` from now.
+pub(crate) fn within(after: Option<Duration>) -> Deadline {
+    after.and_then(|after| Instant::now().checked_add(after))
+}
+
+/// Calls methods on one server. Clones share its connection.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    grpc: Grpc<Transport>,
+}
+
+impl Caller {
+    /// Calls over `transport`.
+    pub(crate) fn new(transport: Transport) -> Self {
+        let grpc = Grpc::new(transport).max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE);
+        Self { grpc }
+    }
+
+    /// One message there, one back.
+    ///
+    /// # Errors
+    /// The status of the call, or of this side if it was not answered before the deadline.
+    pub(crate) async fn unary(
+        &self,
+        path: &PathAndQuery,
+        message: &impl Message,
+        by: Deadline,
+    ) -> Result<Bytes, Status> {
+        let mut grpc = self.ready(by).await?;
+        let request = request(Bytes::from(message.encode_to_vec()), by);
+        let reply = until(by, grpc.unary(request, path.clone(), Raw)).await?;
+        Ok(reply.into_inner())
+    }
+
+    /// One message there, many back.
+    ///
+    /// # Errors
+    /// As of [`unary`](Self::unary).
+    pub(crate) async fn server_stream(
+        &self,
+        path: &PathAndQuery,
+        message: &impl Message,
+        by: Deadline,
+    ) -> Result<Replies, Status> {
+        let mut grpc = self.ready(by).await?;
+        let request = request(Bytes::from(message.encode_to_vec()), by);
+        let reply = until(by, grpc.server_streaming(request, path.clone(), Raw)).await?;
+        Ok(Replies { stream: reply.into_inner(), by })
+    }
+
+    /// Many messages there, one back.
+    ///
+    /// # Errors
+    /// As of [`unary`](Self::unary).
+    pub(crate) async fn client_stream<S>(&self, path: &PathAndQuery, messages: S, by: Deadline) -> Result<Bytes, Status>
+    where
+        S: Stream<Item = Bytes> + Send + 'static,
+    {
+        let mut grpc = self.ready(by).await?;
+        let reply = until(by, grpc.client_streaming(request(messages, by), path.clone(), Raw)).await?;
+        Ok(reply.into_inner())
+    }
+
+    /// Many messages there, many back.
+    ///
+    /// # Errors
+    /// As of [`unary`](Self::unary).
+    pub(crate) async fn both_streams<S>(
+        &self,
+        path: &PathAndQuery,
+        messages: S,
+        by: Deadline,
+    ) -> Result<Replies, Status>
+    where
+        S: Stream<Item = Bytes> + Send + 'static,
+    {
+        let mut grpc = self.ready(by).await?;
+        let reply = until(by, grpc.streaming(request(messages, by), path.clone(), Raw)).await?;
+        Ok(Replies { stream: reply.into_inner(), by })
+    }
+
+    async fn ready(&self, by: Deadline) -> Result<Grpc<Transport>, Status> {
+        let mut grpc = self.grpc.clone();
+        let ready = async { grpc.ready().await.map_err(|error| Status::from_error(error.into())) };
+        until(by, ready).await?;
+        Ok(grpc)
+    }
+}
+
+/// The messages that come back.
+pub(crate) struct Replies {
+    stream: Streaming<Bytes>,
+    by: Deadline,
+}
+
+impl Replies {
+    /// The next message; `None` when the server has sent all. Nothing is lost if this is dropped before it is ready.
+    ///
+    /// # Errors
+    /// What the call ended with.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Status> {
+        until(self.by, self.stream.message()).await
+    }
+}
+
+fn request<T>(message: T, by: Deadline) -> Request<T> {
+    let mut request = Request::new(message);
+    if let Some(by) = by {
+        request.set_timeout(by.saturating_duration_since(Instant::now()));
+    }
+    request
+}
+
+async fn until<T>(by: Deadline, call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+    let Some(by) = by else { return call.await };
+    let expired = || Status::deadline_exceeded("no answer in time");
+    match tokio::time::timeout_at(by, call).await {
+        // The transport watches the same deadline, and calls what it ends cancelled.
+        Ok(Err(status)) if Instant::now() >= by && std::error::Error::source(&status).is_some() => Err(expired()),
+        Ok(ended) => ended,
+        Err(_) => Err(expired()),
+    }
+}

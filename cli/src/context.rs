@@ -1,0 +1,120 @@
+//! What every call of a command shares: the server, the time it has, the form of the output.
+
+use std::time::Duration;
+
+use clap::Args;
+use tonic::Status;
+
+use crate::{
+    calls::{Caller, Deadline, within},
+    connect,
+    failure::{Failure, exit},
+    kind::{Call, Kind, Verb},
+    output::Format,
+    status,
+};
+
+/// Longest a unary call takes when nothing else is said.
+const UNARY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Options of every command that calls a server.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options of every call")]
+pub(crate) struct ClientArgs {
+    /// Where the server is: host:port or http://host:port
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "CAMPUS_SERVER",
+        hide_env_values = true,
+        default_value = connect::DEFAULT_SERVER
+    )]
+    pub(crate) server: String,
+    /// Longest that a call may take, for example 500ms, 10s, 2m [default: 10s; none for streams]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// Form of the output [default: table on a terminal; otherwise json for one record, ndjson for many]
+    #[arg(long, short, value_name = "FORMAT", value_enum)]
+    pub(crate) output: Option<Format>,
+}
+
+/// A connection and what was said about calls.
+pub(crate) struct Context {
+    /// Makes the calls.
+    pub(crate) caller: Caller,
+    /// Where the server is.
+    pub(crate) server: String,
+    /// What the output should be, if that was said.
+    pub(crate) format: Option<Format>,
+    timeout: Option<Duration>,
+}
+
+impl Context {
+    /// Connects.
+    ///
+    /// # Errors
+    /// If the address is none, or nobody listens there.
+    pub(crate) async fn connect(args: &ClientArgs) -> Result<Self, Failure> {
+        let server = connect::uri(&args.server)?;
+        let transport = connect::connect(&server, args.timeout).await?;
+        Ok(Self { caller: Caller::new(transport), server, format: args.output, timeout: args.timeout })
+    }
+
+    /// When a unary call that starts now must be over.
+    pub(crate) fn unary_deadline(&self) -> Deadline {
+        within(self.timeout.or(Some(UNARY_TIMEOUT)))
+    }
+
+    /// When a stream that starts now must be over.
+    pub(crate) fn stream_deadline(&self) -> Deadline {
+        within(self.timeout)
+    }
+
+    /// What a call of `method` ended with, for a user.
+    pub(crate) fn failure(&self, status: &Status, method: &str) -> Failure {
+        status::failure(status, method, &self.server)
+    }
+
+    /// The method of a verb.
+    ///
+    /// # Errors
+    /// If the service has none.
+    pub(crate) fn call<'a>(&self, kind: &'a Kind, verb: Verb) -> Result<&'a Call, Failure> {
+        kind.call(verb).ok_or_else(|| Failure::new(exit::INTERNAL, format!("{} has no {verb:?} method", kind.service)))
+    }
+}
+
+/// `500ms`, `10s`, `2m`, `1h`; a bare number is seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
+    let second = match unit {
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(FORM.to_owned()),
+    };
+    let number: f64 = number.parse().map_err(|_| FORM.to_owned())?;
+    match Duration::try_from_secs_f64(number * second) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err("give a time longer than zero".to_owned()),
+    }
+}
+
+const FORM: &str = "give a number with ms, s, m or h, for example 10s";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_with_their_unit() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("10s"), Ok(Duration::from_secs(10)));
+        assert_eq!(duration("1.5"), Ok(Duration::from_millis(1500)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        for wrong in ["", "s", "10d", "-1s", "0s", "NaN", "1e400", "ten"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

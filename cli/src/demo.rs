@@ -1,0 +1,107 @@
+//! `demo`: every service with the example data, and what to try.
+
+use std::{env, net::SocketAddr, path::Path};
+
+use campus_proto::standard::{ListRequest, ListResponse};
+use prost::Message;
+
+use crate::{
+    args::ServeArgs,
+    block_on, connect,
+    context::{ClientArgs, Context},
+    failure::{Failure, exit},
+    import::{self, source::InputFormat},
+    kind::{Kind, Verb},
+    output::print,
+    serve,
+    server::{self, Running},
+    terminal::say,
+};
+
+/// The example data by plural of its kind.
+const EXAMPLES: [(&str, &str, InputFormat); 2] = [
+    ("employees", include_str!("../../examples/employees.csv"), InputFormat::Csv),
+    ("students", include_str!("../../examples/students.ndjson"), InputFormat::Ndjson),
+];
+
+/// Runs `demo`.
+///
+/// # Errors
+/// If the server does not start, or the examples cannot be loaded.
+pub(crate) fn run(kinds: &[Kind], args: &ServeArgs) -> Result<(), Failure> {
+    let mut settings = serve::settings(args, "demo")?;
+    let folder = settings.default_data_dir.clone();
+    // The demo never touches the data of a real server, which a file or the environment may name.
+    settings.data_dir = Some(folder.clone());
+    let running = server::start(settings)?;
+    block_on(load(kinds, running.grpc))?;
+    print(&welcome(&running, &folder))?;
+    running.wait()?;
+    Ok(())
+}
+
+async fn load(kinds: &[Kind], server: SocketAddr) -> Result<(), Failure> {
+    let context = Context::connect(&ClientArgs { server: server.to_string(), timeout: None, output: None }).await?;
+    for (plural, text, format) in EXAMPLES {
+        if let Some(kind) = kinds.iter().find(|kind| kind.plural == plural)
+            && is_empty(&context, kind).await?
+        {
+            say(&format!("loading the example {plural}"));
+            import::embedded(kind, text, format, &context).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn is_empty(context: &Context, kind: &Kind) -> Result<bool, Failure> {
+    let call = context.call(kind, Verb::List)?;
+    let request = ListRequest { page_size: 1, ..ListRequest::default() };
+    let page = context.caller.unary(&call.path, &request, context.unary_deadline()).await;
+    let page = page.map_err(|status| context.failure(&status, call.name))?;
+    let page = ListResponse::decode(page)
+        .map_err(|error| Failure::new(exit::INTERNAL, format!("the answer of {} is malformed: {error}", call.name)))?;
+    Ok(page.records.is_empty())
+}
+
+fn welcome(running: &Running, folder: &Path) -> String {
+    let Running { grpc, admin, .. } = running;
+    let campus = program(&format!("http://{grpc}"));
+    format!(
+        "\
+Campus is running.
+
+  services   http://{grpc}    (gRPC, with reflection)
+  admin      http://{admin}     (/readyz, /metrics, /version)
+  data       {}
+
+Try, in another terminal:
+
+  {campus} health
+  {campus} employee list --filter 'hire_date >= \"2020-01-01\"' --order-by 'family_name, given_name'
+  {campus} employee create --given-name Mira --family-name Okonjo --gender female --hire-date 2026-09-01
+  {campus} student list --filter 'education_level = \"EDUCATION_LEVEL_HIGHER\"' --limit 5 -o json
+  {campus} student export -o csv | head -n 3
+
+Ctrl-C stops it; the data stays.
+",
+        folder.display()
+    )
+}
+
+/// How this program is called from any folder, with the server if it is not at the usual place.
+fn program(server: &str) -> String {
+    let this = env::current_exe().and_then(|path| path.canonicalize()).ok();
+    let on_path = env::var_os("PATH").and_then(|path| {
+        env::split_paths(&path).map(|folder| folder.join("campus")).find_map(|found| found.canonicalize().ok())
+    });
+    let program = match this {
+        Some(this) if on_path.as_ref() != Some(&this) => quoted(&this.display().to_string()),
+        _ => "campus".to_owned(),
+    };
+    if server == connect::DEFAULT_SERVER { program } else { format!("{program} --server {server}") }
+}
+
+fn quoted(path: &str) -> String {
+    let is_plain = path.chars().all(|c| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-'));
+    if is_plain { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}

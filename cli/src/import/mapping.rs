@@ -1,0 +1,259 @@
+//! Which column of the input is which field of the record.
+
+use bytes::Bytes;
+use campus_schema::{Field, nearest};
+use clap::Args;
+
+use crate::{failure::Failure, kind::Kind};
+
+/// The last segment of a name, as a column.
+const ID: &str = "id";
+/// The column that a file of rejects adds.
+pub(crate) const REASON: &str = "reason";
+
+/// How columns that are not called like fields are mapped.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct MappingArgs {
+    /// Take the values of COLUMN for FIELD; `id` is the last segment of the name. May be given again
+    #[arg(long = "map", value_name = "COLUMN=FIELD")]
+    pub(crate) map: Vec<String>,
+    /// Leave a column out. May be given again
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) ignore: Vec<String>,
+}
+
+/// What a column is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Target {
+    /// Nothing.
+    Ignore,
+    /// The name of the record, or its id.
+    Name,
+    /// A field.
+    Field(&'static Field),
+}
+
+impl Target {
+    fn field(self) -> Option<&'static str> {
+        match self {
+            Self::Ignore => None,
+            Self::Name => Some("name"),
+            Self::Field(field) => Some(field.name),
+        }
+    }
+}
+
+/// Finds the field of a column.
+#[derive(Debug, Clone)]
+pub(crate) struct Mapping {
+    kind: Kind,
+    map: Vec<(String, Target)>,
+}
+
+impl Mapping {
+    /// A mapping for records of `kind`.
+    ///
+    /// # Errors
+    /// If a `--map` names no field, or a column is mapped twice.
+    pub(crate) fn new(kind: &Kind, args: &MappingArgs) -> Result<Self, Failure> {
+        let mut mapping = Self { kind: kind.clone(), map: Vec::new() };
+        for text in &args.map {
+            let Some((column, field)) = text.rsplit_once('=').filter(|(column, _)| !column.is_empty()) else {
+                return Err(Failure::usage(format!("--map {text} is not of the form COLUMN=FIELD")));
+            };
+            let target = by_name(kind, field).ok_or_else(|| no_field(kind, text, field))?;
+            mapping.add(column, target)?;
+        }
+        for column in &args.ignore {
+            mapping.add(column, Target::Ignore)?;
+        }
+        Ok(mapping)
+    }
+
+    fn add(&mut self, column: &str, target: Target) -> Result<(), Failure> {
+        if self.given(column).is_some() {
+            return Err(Failure::usage(format!("column `{column}` is mapped or ignored twice")));
+        }
+        self.map.push((column.to_owned(), target));
+        Ok(())
+    }
+
+    fn given(&self, column: &str) -> Option<Target> {
+        self.map.iter().find(|(known, _)| known == column.trim()).map(|(_, target)| *target)
+    }
+
+    /// The kind of record.
+    pub(crate) fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
+    /// What a column is for; `None` if that cannot be told.
+    pub(crate) fn target(&self, column: &str) -> Option<Target> {
+        let by_itself = || by_name(&self.kind, column);
+        let reason = || (column.trim() == REASON).then_some(Target::Ignore);
+        self.given(column).or_else(by_itself).or_else(reason)
+    }
+
+    /// What each column of a header is for.
+    ///
+    /// # Errors
+    /// If a column is unknown, two are for the same field, a `--map` names no column, or none gives the name.
+    pub(crate) fn columns(&self, header: &[&str]) -> Result<Vec<Target>, Failure> {
+        for (column, _) in &self.map {
+            if !header.iter().any(|known| known.trim() == column) {
+                let near = nearest(column, header.iter().copied()).map(|near| format!("; did you mean `{near}`?"));
+                let message = format!("there is no column `{column}` to map{}", near.unwrap_or_default());
+                return Err(Failure::usage(message).note(format!("columns: {}", header.join(", "))));
+            }
+        }
+        let unknown: Vec<&str> = header.iter().copied().filter(|column| self.target(column).is_none()).collect();
+        if !unknown.is_empty() {
+            return Err(self.unknown(&unknown));
+        }
+        let targets: Vec<Target> = header.iter().filter_map(|column| self.target(column)).collect();
+        self.each_once(header, &targets)?;
+        if !targets.iter().any(|target| matches!(target, Target::Name)) {
+            let kind = &self.kind;
+            let message = format!("no column says which {} a line is: one has to be `id` or `name`", kind.singular);
+            return Err(Failure::usage(message).note("name it: --map COLUMN=id"));
+        }
+        Ok(targets)
+    }
+
+    fn each_once(&self, header: &[&str], targets: &[Target]) -> Result<(), Failure> {
+        for (at, (column, target)) in header.iter().zip(targets).enumerate() {
+            let Some(field) = target.field() else { continue };
+            let same = |(_, other): &(&&str, &Target)| other.field() == Some(field);
+            if let Some((other, _)) = header.iter().zip(targets).take(at).find(same) {
+                let message = format!("columns `{other}` and `{column}` are both for {field}");
+                return Err(Failure::usage(message).note(format!("leave one out: --ignore '{column}'")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses columns that are no fields, and says what to type instead.
+    pub(crate) fn unknown(&self, columns: &[&str]) -> Failure {
+        let names = columns.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>().join(", ");
+        let (what, are) = if columns.len() == 1 { ("column", "is not a field") } else { ("columns", "are not fields") };
+        let mut failure = Failure::usage(format!("{what} {names} {are} of {}; nothing was sent", self.kind.one()));
+        for column in columns {
+            let near = nearest(column, field_names(&self.kind));
+            let field = near.unwrap_or("FIELD");
+            let nearest = near.map(|near| format!(" (nearest field: {near})")).unwrap_or_default();
+            let (map, ignore) = (quoted(&format!("{column}={field}")), quoted(column));
+            failure = failure.note(format!("`{column}`{nearest}: add --map {map} or --ignore {ignore}"));
+        }
+        failure.note(format!("fields: {}", field_names(&self.kind).collect::<Vec<_>>().join(", ")))
+    }
+
+    /// The record, if it has a name.
+    pub(crate) fn named(&self, record: Vec<u8>) -> Result<Bytes, String> {
+        if self.kind.name_in(&record).is_empty() {
+            return Err(format!("has neither an id nor a name: which {} is it?", self.kind.singular));
+        }
+        Ok(Bytes::from(record))
+    }
+}
+
+/// The field that is called so, in proto or JSON form, in any case, with `-` or a space for `_`.
+fn by_name(kind: &Kind, name: &str) -> Option<Target> {
+    let name: String =
+        name.trim().chars().map(|c| if matches!(c, '-' | ' ') { '_' } else { c.to_ascii_lowercase() }).collect();
+    let is_called = |field: &&Field| field.name == name || field.json_name.to_ascii_lowercase() == name;
+    match kind.message.fields().iter().find(is_called) {
+        Some(field) if kind.is_settable(field) => Some(Target::Field(field)),
+        Some(field) if Some(field.number) == kind.name_field().map(|name| name.number) => Some(Target::Name),
+        // What the server sets may stand in the input, as it does in an export, and is left to the server.
+        Some(_) => Some(Target::Ignore),
+        None => (name == ID).then_some(Target::Name),
+    }
+}
+
+fn field_names(kind: &Kind) -> impl Iterator<Item = &'static str> {
+    [ID, "name"].into_iter().chain(kind.settable().map(|field| field.name))
+}
+
+fn no_field(kind: &Kind, text: &str, field: &str) -> Failure {
+    let near = nearest(field, field_names(kind)).map(|near| format!("; did you mean `{near}`?"));
+    let message = format!("--map {text}: {} has no field `{field}`{}", kind.one(), near.unwrap_or_default());
+    Failure::usage(message).note(format!("fields: {}", field_names(kind).collect::<Vec<_>>().join(", ")))
+}
+
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '=' | '.' | '/');
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{failure::exit, kind::kinds};
+
+    fn mapping(map: &[&str], ignore: &[&str]) -> Result<Mapping, Failure> {
+        let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        Mapping::new(&kinds().unwrap()[0], &MappingArgs { map: owned(map), ignore: owned(ignore) })
+    }
+
+    fn fields(mapping: &Mapping, header: &[&str]) -> Result<Vec<Option<&'static str>>, Failure> {
+        Ok(mapping.columns(header)?.into_iter().map(Target::field).collect())
+    }
+
+    #[test]
+    fn columns_called_like_fields_map_themselves() {
+        let mapping = mapping(&[], &[]).unwrap();
+        let header = ["ID", "Given Name", "familyName", "birth-date", "GENDER", " email ", "etag", "createTime"];
+        let expected = ["name", "given_name", "family_name", "birth_date", "gender", "email"].map(Some);
+        let found = fields(&mapping, &header).unwrap();
+        assert_eq!(found[..6], expected);
+        assert_eq!(found[6..], [None, None]);
+    }
+
+    #[test]
+    fn the_published_sample_maps_with_three_flags() {
+        let mapping = mapping(&["emp_no=id", "first_name=given_name", "last_name=family_name"], &[]).unwrap();
+        let header = ["emp_no", "birth_date", "first_name", "last_name", "gender", "hire_date"];
+        let expected = ["name", "birth_date", "given_name", "family_name", "gender", "hire_date"].map(Some);
+        assert_eq!(fields(&mapping, &header).unwrap(), expected);
+    }
+
+    #[test]
+    fn an_unknown_column_is_refused_with_what_to_type() {
+        let failure = fields(&mapping(&[], &[]).unwrap(), &["id", "famly name", "salary"]).unwrap_err();
+        assert_eq!(failure.exit(), exit::USAGE);
+        let text = failure.to_string();
+        assert!(text.contains("`famly name` (nearest field: family_name)"), "{text}");
+        assert!(text.contains("--map 'famly name=family_name' or --ignore 'famly name'"), "{text}");
+        assert!(text.contains("`salary`: add --map salary=FIELD or --ignore salary"), "{text}");
+        assert!(text.contains("nothing was sent"), "{text}");
+    }
+
+    #[test]
+    fn a_map_that_leads_nowhere_is_refused() {
+        let failure = mapping(&["a=famly_name"], &[]).unwrap_err();
+        assert!(failure.to_string().contains("did you mean `family_name`?"), "{failure}");
+        assert!(mapping(&["nothing"], &[]).is_err());
+        assert!(mapping(&["a=id"], &["a"]).is_err());
+        let failure = fields(&mapping(&["emp_nr=id"], &[]).unwrap(), &["emp_no", "gender"]).unwrap_err();
+        assert!(failure.to_string().contains("did you mean `emp_no`?"), "{failure}");
+    }
+
+    #[test]
+    fn two_columns_cannot_be_one_field() {
+        let failure = fields(&mapping(&[], &[]).unwrap(), &["id", "name"]).unwrap_err();
+        assert!(failure.to_string().contains("columns `id` and `name` are both for name"), "{failure}");
+        let ignoring = mapping(&[], &["id"]).unwrap();
+        assert_eq!(fields(&ignoring, &["id", "name"]).unwrap(), [None, Some("name")]);
+    }
+
+    #[test]
+    fn some_column_must_say_which_record_it_is() {
+        let failure = fields(&mapping(&[], &[]).unwrap(), &["given_name"]).unwrap_err();
+        assert!(failure.to_string().contains("--map COLUMN=id"), "{failure}");
+    }
+
+    #[test]
+    fn the_reason_that_a_file_of_rejects_adds_is_passed_over() {
+        assert_eq!(fields(&mapping(&[], &[]).unwrap(), &["id", "reason"]).unwrap(), [Some("name"), None]);
+    }
+}

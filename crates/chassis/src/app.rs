@@ -1,0 +1,370 @@
+//! Puts a server together.
+
+use crate::{
+    AdminConfig, GrpcService, Handle, Health, Metrics, ServerConfig,
+    call::{Limits, Method},
+    health::{self, HealthService},
+    metrics::{Labels, Shards},
+    panics,
+    ready::{Check, Readiness},
+    reflection,
+    serve::{Phase, Plan, Shard, listen},
+    service::{MethodInfo, Registered, contract},
+};
+use serde::Serialize;
+use std::{
+    collections::HashMap,
+    fmt, io,
+    net::{SocketAddr, TcpListener},
+    sync::{Arc, atomic::AtomicBool},
+};
+use tokio::sync::watch;
+
+/// What is running, for `/version`, metrics and the first log line.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct BuildInfo {
+    /// Of the program.
+    pub name: String,
+    /// Of the program.
+    pub version: String,
+    /// The commit it was built from; empty when it is not known.
+    pub commit: String,
+}
+
+impl BuildInfo {
+    /// All three at once.
+    #[must_use]
+    pub fn new(name: impl Into<String>, version: impl Into<String>, commit: impl Into<String>) -> Self {
+        Self { name: name.into(), version: version.into(), commit: commit.into() }
+    }
+
+    pub(crate) fn json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// A server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A port cannot be listened on.
+    #[error("cannot listen on {addr} for {port}: {source}; choose another address or stop what uses it")]
+    Listen {
+        /// `gRPC` or `admin`.
+        port: &'static str,
+        /// As configured.
+        addr: SocketAddr,
+        /// Of the operating system.
+        source: io::Error,
+    },
+    /// The descriptors are not an encoded `FileDescriptorSet`.
+    #[error("the descriptors given are not an encoded FileDescriptorSet: {0}")]
+    Descriptors(String),
+    /// A service is not described by the descriptors.
+    #[error("service {0} is not in the descriptors given; add the set that defines it")]
+    Undescribed(&'static str),
+    /// Two services have the same name.
+    #[error("service {0} was given twice")]
+    Twice(&'static str),
+    /// A setting is outside of what is possible.
+    #[error("setting {setting} is {value}: {reason}")]
+    Setting {
+        /// Name within the server's section.
+        setting: &'static str,
+        /// As configured.
+        value: String,
+        /// What is possible.
+        reason: &'static str,
+    },
+}
+
+type DrainHook = Box<dyn FnOnce() + Send>;
+
+/// A server that is being put together; see [`App::builder`].
+#[must_use]
+pub struct AppBuilder {
+    server: ServerConfig,
+    admin: AdminConfig,
+    build: BuildInfo,
+    descriptors: Vec<Vec<u8>>,
+    services: Vec<Registered>,
+    checks: Vec<Check>,
+    on_drain: Vec<DrainHook>,
+}
+
+/// A server whose ports are bound; [`run_until`](App::run_until) serves.
+pub struct App {
+    pub(crate) server: ServerConfig,
+    pub(crate) admin: AdminConfig,
+    pub(crate) build: BuildInfo,
+    pub(crate) grpc: TcpListener,
+    pub(crate) admin_port: TcpListener,
+    pub(crate) grpc_addr: SocketAddr,
+    pub(crate) admin_addr: SocketAddr,
+    pub(crate) health: Health,
+    pub(crate) readiness: Readiness,
+    pub(crate) metrics: Metrics,
+    pub(crate) figures: Shards,
+    pub(crate) shards: Vec<Arc<Shard>>,
+    pub(crate) on_drain: Vec<DrainHook>,
+    pub(crate) handle: Handle,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("grpc", &self.grpc_addr).field("admin", &self.admin_addr).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for AppBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AppBuilder").field("server", &self.server).field("admin", &self.admin).finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Begins a server with these settings.
+    pub fn builder(server: &ServerConfig, admin: &AdminConfig) -> AppBuilder {
+        AppBuilder {
+            server: server.clone(),
+            admin: admin.clone(),
+            build: BuildInfo::default(),
+            descriptors: Vec::new(),
+            services: Vec::new(),
+            checks: Vec::new(),
+            on_drain: Vec::new(),
+        }
+    }
+
+    /// The address of the gRPC port, with the port that was taken.
+    #[must_use]
+    pub fn grpc_addr(&self) -> SocketAddr {
+        self.grpc_addr
+    }
+
+    /// The address of the admin port, with the port that was taken.
+    #[must_use]
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.admin_addr
+    }
+
+    /// Stops the server from elsewhere.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// What health says.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.health.clone()
+    }
+
+    /// The registry behind `/metrics`, for figures of the host's own.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.metrics.clone()
+    }
+}
+
+impl AppBuilder {
+    /// Adds an encoded `FileDescriptorSet`, imports included. Every service must be in one; reflection serves the bytes as
+    /// they are, so custom options survive.
+    pub fn descriptors(mut self, set: impl Into<Vec<u8>>) -> Self {
+        self.descriptors.push(set.into());
+        self
+    }
+
+    /// Adds a generated server (`EmployeeServiceServer::new(..)`).
+    ///
+    /// The limit of request messages is the chassis' own (`max_message_in`). A generated server has one too, of 4 MiB: raise it with
+    /// `max_decoding_message_size` where the chassis' is larger.
+    pub fn service<S: GrpcService>(mut self, service: S) -> Self {
+        self.services.push(Registered::new(service));
+        self
+    }
+
+    /// Adds a question that must be answered with `Ok` for the server to be ready; asked again every `ready_interval`.
+    pub fn ready_check<F, A>(mut self, name: impl Into<String>, ask: F) -> Self
+    where
+        F: Fn() -> A + Send + Sync + 'static,
+        A: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        self.checks.push(Check::new(name.into(), ask));
+        self
+    }
+
+    /// Adds work for the moment the drain begins, right after health turned NOT_SERVING. It must not block.
+    pub fn on_drain(mut self, hook: impl FnOnce() + Send + 'static) -> Self {
+        self.on_drain.push(Box::new(hook));
+        self
+    }
+
+    /// Says what is running.
+    pub fn build_info(mut self, build: BuildInfo) -> Self {
+        self.build = build;
+        self
+    }
+
+    /// Checks everything, then binds both ports. Nothing is accepted before [`App::run_until`].
+    ///
+    /// # Errors
+    /// [`StartError`], with nothing left bound.
+    pub fn build(self) -> Result<App, StartError> {
+        panics::install();
+        let plan = plan(&self.server)?;
+        let services = self.all_services()?;
+        let health = services.health.clone();
+        let (figures, shards) = services.shards(&self.server, plan);
+        let grpc = bind("gRPC", self.server.listen)?;
+        let admin_port = bind("admin", self.admin.listen)?;
+        Ok(App {
+            grpc_addr: grpc.1,
+            admin_addr: admin_port.1,
+            grpc: grpc.0,
+            admin_port: admin_port.0,
+            readiness: Readiness::new(self.checks, health.clone()),
+            metrics: Metrics::new(&self.build, figures.clone()),
+            handle: Handle::new(),
+            server: self.server,
+            admin: self.admin,
+            build: self.build,
+            on_drain: self.on_drain,
+            health,
+            figures,
+            shards,
+        })
+    }
+
+    /// The services given, with health and reflection.
+    fn all_services(&self) -> Result<Services, StartError> {
+        let broken = |e: &dyn fmt::Display| StartError::Descriptors(e.to_string());
+        let health_set = health::descriptor().map_err(|e| broken(&e))?;
+        let given = self.descriptors.iter().map(Vec::as_slice);
+        let sets: Vec<&[u8]> = given.chain([health_set.as_slice()]).chain(reflection::DESCRIPTORS).collect();
+        let contract = contract(&sets).map_err(|e| broken(&e))?;
+        let names: Vec<&'static str> = self.services.iter().map(|service| service.name).collect();
+        for (i, name) in names.iter().enumerate() {
+            if names.iter().skip(i + 1).chain(&BUILT_IN).any(|other| other == name) {
+                return Err(StartError::Twice(name));
+            }
+            if !contract.contains_key(*name) {
+                return Err(StartError::Undescribed(name));
+            }
+        }
+        let health = Health::new(names.clone().into());
+        let listed: Vec<&'static str> = names.into_iter().chain(BUILT_IN).collect();
+        let reflection = reflection::services(&sets, &listed).map_err(|e| broken(&e))?;
+        let built_in = reflection.into_iter().chain([Registered::new(HealthService(health.clone()))]);
+        let services = self.services.iter().cloned().chain(built_in).collect();
+        Ok(Services { services, contract, health, listed: listed.into() })
+    }
+}
+
+const BUILT_IN: [&str; 3] = [health::SERVICE, reflection::V1, reflection::V1ALPHA];
+
+struct Services {
+    services: Vec<Registered>,
+    contract: HashMap<String, Vec<MethodInfo>>,
+    health: Health,
+    listed: Arc<[&'static str]>,
+}
+
+impl Services {
+    fn methods(&self) -> impl Iterator<Item = (&Registered, &MethodInfo)> {
+        self.services.iter().flat_map(|service| {
+            self.contract.get(service.name).into_iter().flatten().map(move |method| (service, method))
+        })
+    }
+
+    fn shards(&self, config: &ServerConfig, plan: Plan) -> (Shards, Vec<Arc<Shard>>) {
+        let count = match config.shards {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            n => n,
+        };
+        let label =
+            |service: &str, method: &str, kind| Labels { service: service.to_owned(), method: method.to_owned(), kind };
+        let mut labels = vec![label("unknown", "unknown", "unary")];
+        labels.extend(self.methods().map(|(service, method)| label(service.name, &method.name, method.kind())));
+        let figures = Shards::new(labels, count);
+        let shards = (0..count).map(|i| Arc::new(self.shard(&figures, i, limits(config), plan))).collect();
+        (figures, shards)
+    }
+
+    fn shard(&self, figures: &Shards, index: usize, limits: Limits, plan: Plan) -> Shard {
+        let stopping = Arc::new(AtomicBool::new(false));
+        let mut counters = figures.methods.get(index).into_iter().flatten().cloned();
+        let mut method = |service: Option<(&Registered, &MethodInfo)>| {
+            Arc::new(Method {
+                service: service.map(|(service, _)| Arc::clone(&service.service)),
+                service_name: service.map_or_else(|| "unknown".to_owned(), |(service, _)| service.name.to_owned()),
+                name: service.map_or_else(|| "unknown".to_owned(), |(_, method)| method.name.clone()),
+                server_streaming: service.is_some_and(|(_, method)| method.server_streaming),
+                counters: counters.next().unwrap_or_default(),
+                limits,
+                stopping: Arc::clone(&stopping),
+            })
+        };
+        let unknown = method(None);
+        let named = self.methods().map(|(s, m)| (format!("/{}/{}", s.name, m.name), method(Some((s, m)))));
+        Shard {
+            methods: named.collect(),
+            unknown,
+            services: Arc::clone(&self.listed),
+            traffic: figures.traffic.get(index).cloned().unwrap_or_default(),
+            stopping,
+            phase: watch::Sender::new(Phase::Serve),
+            plan,
+        }
+    }
+}
+
+fn limits(config: &ServerConfig) -> Limits {
+    Limits {
+        message_in: config.max_message_in.saturating_u32(),
+        message_out: config.max_message_out.map(crate::config::ByteSize::saturating_u32),
+        max_deadline: config.max_deadline.map(crate::config::HumanDuration::get),
+        default_deadline: config.default_deadline.map(crate::config::HumanDuration::get),
+    }
+}
+
+/// The settings of a connection, within what HTTP/2 allows (RFC 9113, 6.5.2).
+fn plan(config: &ServerConfig) -> Result<Plan, StartError> {
+    let within = |setting, value: u64, (low, high): (u64, u64), reason| {
+        let number = u32::try_from(value).ok().filter(|_| (low..=high).contains(&value));
+        number.ok_or(StartError::Setting { setting, value: value.to_string(), reason })
+    };
+    const WINDOW: (u64, u64) = (65_535, (1 << 31) - 1);
+    const WINDOW_REASON: &str = "a window is 65535 bytes to 2 GiB - 1";
+    within("max_connections", config.max_connections.into(), (1, 1 << 28), "at least one must be allowed")?;
+    Ok(Plan {
+        stream_window: within("stream_window", config.stream_window.0, WINDOW, WINDOW_REASON)?,
+        connection_window: within("connection_window", config.connection_window.0, WINDOW, WINDOW_REASON)?,
+        max_streams: within(
+            "max_streams",
+            config.max_streams.into(),
+            (1, (1 << 31) - 1),
+            "at least one must be allowed",
+        )?,
+        max_frame: within(
+            "max_frame",
+            config.max_frame.0,
+            (1 << 14, (1 << 24) - 1),
+            "a frame is 16 KiB to 16 MiB - 1",
+        )?,
+        max_header_list: within(
+            "max_header_list",
+            config.max_header_list.0,
+            (1024, 1 << 24),
+            "headers are 1 KiB to 16 MiB",
+        )?,
+        max_pending_resets: config.max_pending_resets,
+        handshake_limit: config.handshake_limit.get(),
+        first_call_limit: config.first_call_limit.get(),
+        flush_limit: config.flush_limit.get(),
+    })
+}
+
+fn bind(port: &'static str, addr: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let bound = listen(addr).and_then(|listener| Ok((listener.local_addr()?, listener)));
+    bound.map(|(addr, listener)| (listener, addr)).map_err(|source| StartError::Listen { port, addr, source })
+}

@@ -1,0 +1,231 @@
+//! Reads settings: defaults, then a file, then the environment, then overrides; each later one wins.
+
+mod units;
+
+pub use units::{BadUnit, ByteSize, HumanDuration};
+
+use config::{Config, Environment, File, Map, Source, Value, ValueKind};
+use serde::{Serialize, de::DeserializeOwned};
+use std::path::{Path, PathBuf};
+
+/// What a variable that holds a setting begins with: `CAMPUS__SERVER__LISTEN` is `server.listen`. Names with a single
+/// underscore (Kubernetes sets `CAMPUS_SERVICE_PORT` and the like) are none of ours.
+pub const ENVIRONMENT_PREFIX: &str = "CAMPUS__";
+
+/// Where settings come from, the weakest first.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// A TOML or YAML file, told apart by its extension.
+    pub file: Option<PathBuf>,
+    /// Environment variables (all of them; those without the prefix are left alone).
+    pub env: Vec<(String, String)>,
+    /// Pairs of a dotted key (`server.listen`) and its value, as flags give them.
+    pub overrides: Vec<(String, String)>,
+}
+
+impl Sources {
+    /// The file, and the variables of this process. Variables that are not UTF-8 are left out.
+    #[must_use]
+    pub fn process(file: Option<PathBuf>, overrides: Vec<(String, String)>) -> Self {
+        let env = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+        Self { file, env: env.collect(), overrides }
+    }
+}
+
+/// A setting cannot be used; says in one line which, where it came from, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read or is not in its format.
+    #[error("cannot read the configuration file {path}: {reason}")]
+    File {
+        /// As it was given.
+        path: String,
+        /// Of the operating system or of the parser, with the line where it gives one.
+        reason: String,
+    },
+    /// No setting has this name.
+    #[error("unknown setting {key:?} in {origin}{}", nearest.as_ref().map(|n| format!("; did you mean {n:?}?")).unwrap_or_default())]
+    Unknown {
+        /// Dotted, as it was understood.
+        key: String,
+        /// The file, the variable or the flag.
+        origin: String,
+        /// The known name most like it.
+        nearest: Option<String>,
+    },
+    /// The value is not of the setting's type.
+    #[error("setting {key:?} in {origin} is {value}: {reason}")]
+    Value {
+        /// Dotted.
+        key: String,
+        /// The file, the variable or the flag.
+        origin: String,
+        /// As it was given.
+        value: String,
+        /// What was expected.
+        reason: String,
+    },
+}
+
+/// One value as a source gives it.
+struct Given {
+    key: String,
+    value: Value,
+    origin: String,
+}
+
+/// Reads `C` from its defaults and `sources`.
+///
+/// # Errors
+/// [`ConfigError`] for an unreadable file, a name that `C::default()` does not have when serialized, or a value of the wrong type.
+pub fn load<C: Serialize + DeserializeOwned + Default>(sources: Sources) -> Result<C, ConfigError> {
+    let mut given = Vec::new();
+    if let Some(path) = &sources.file {
+        from_file(path, &mut given)?;
+    }
+    from_environment(&sources.env, &mut given)?;
+    given.extend(sources.overrides.into_iter().map(|(key, text)| Given {
+        origin: format!("the flag for {key}"),
+        value: Value::new(None, text),
+        key,
+    }));
+    let known = Known::of(&serde_json::to_value(C::default()).unwrap_or_default());
+    for g in &given {
+        known.check(g)?;
+    }
+    let mut builder = Config::builder();
+    for g in &given {
+        builder = builder.set_override(&g.key, g.value.clone()).map_err(|e| explain(&e, &given))?;
+    }
+    builder.build().and_then(Config::try_deserialize).map_err(|e| explain(&e, &given))
+}
+
+fn from_file(path: &Path, given: &mut Vec<Given>) -> Result<(), ConfigError> {
+    let shown = path.display().to_string();
+    let fail = |reason: String| ConfigError::File { path: shown.clone(), reason: one_line(&reason) };
+    if !path.extension().is_some_and(|e| ["toml", "yaml", "yml"].iter().any(|known| e.eq_ignore_ascii_case(known))) {
+        return Err(fail("the name must end in .toml, .yaml or .yml".to_owned()));
+    }
+    if let Err(e) = std::fs::metadata(path) {
+        return Err(fail(e.to_string()));
+    }
+    let values = File::from(path).collect().map_err(|e| match e {
+        config::ConfigError::FileParse { cause, .. } => fail(cause.to_string()),
+        other => fail(other.to_string()),
+    })?;
+    flatten("", values, &shown, given);
+    Ok(())
+}
+
+fn from_environment(env: &[(String, String)], given: &mut Vec<Given>) -> Result<(), ConfigError> {
+    let ours = env.iter().filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX));
+    for (name, text) in ours {
+        let source = Environment::with_prefix("CAMPUS").prefix_separator("__").separator("__");
+        let one = Map::from([(name.clone(), text.clone())]);
+        let values = source.source(Some(one)).collect().map_err(|e| explain(&e, given))?;
+        given.extend(values.into_iter().map(|(key, value)| Given {
+            key,
+            value,
+            origin: format!("the environment ({name})"),
+        }));
+    }
+    Ok(())
+}
+
+/// Tables become dotted keys; an empty table says nothing and is dropped.
+fn flatten(prefix: &str, values: Map<String, Value>, origin: &str, given: &mut Vec<Given>) {
+    for (key, value) in values {
+        let key = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
+        match value.kind {
+            ValueKind::Table(inner) => flatten(&key, inner, origin, given),
+            _ => given.push(Given { key, value, origin: origin.to_owned() }),
+        }
+    }
+}
+
+/// The names that exist: what the defaults look like when serialized.
+#[derive(Default)]
+struct Known {
+    leaves: Vec<String>,
+    /// Maps that are empty by default: any name may stand below them.
+    open: Vec<String>,
+}
+
+impl Known {
+    fn of(defaults: &serde_json::Value) -> Self {
+        let mut known = Self::default();
+        known.add("", defaults);
+        known
+    }
+
+    fn add(&mut self, path: &str, value: &serde_json::Value) {
+        match value {
+            serde_json::Value::Object(fields) if fields.is_empty() => self.open.push(format!("{path}.")),
+            serde_json::Value::Object(fields) => {
+                for (name, inner) in fields {
+                    let below = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                    self.add(&below, inner);
+                }
+            }
+            _ => self.leaves.push(path.to_owned()),
+        }
+    }
+
+    fn check(&self, given: &Given) -> Result<(), ConfigError> {
+        let key = &given.key;
+        if self.leaves.contains(key) || self.open.iter().any(|prefix| key.starts_with(prefix)) {
+            return Ok(());
+        }
+        let below = format!("{key}.");
+        if self.leaves.iter().chain(&self.open).any(|name| name.starts_with(&below)) {
+            let reason = "it is a section, not a setting; give the settings in it".to_owned();
+            return Err(bad_value(given, reason));
+        }
+        Err(ConfigError::Unknown { key: key.clone(), origin: given.origin.clone(), nearest: self.nearest(key) })
+    }
+
+    fn nearest(&self, key: &str) -> Option<String> {
+        let distance = |name: &&String| strsim::damerau_levenshtein(key, name);
+        let best = self.leaves.iter().min_by_key(distance)?;
+        let same_leaf = || self.leaves.iter().find(|name| last(name) == last(key));
+        let close = distance(&best) <= key.chars().count().max(6) / 3;
+        if close { Some(best.clone()) } else { same_leaf().cloned() }
+    }
+}
+
+fn last(key: &str) -> &str {
+    key.rsplit('.').next().unwrap_or(key)
+}
+
+fn bad_value(given: &Given, reason: String) -> ConfigError {
+    let value = match &given.value.kind {
+        ValueKind::String(text) => format!("{text:?}"),
+        other => other.to_string(),
+    };
+    ConfigError::Value { key: given.key.clone(), origin: given.origin.clone(), value, reason }
+}
+
+/// The library's error in our words: the setting's name, where it was given last, and what is expected there.
+fn explain(error: &config::ConfigError, given: &[Given]) -> ConfigError {
+    use config::ConfigError as E;
+    let (key, reason) = match error {
+        E::Type { key, expected, .. } => (key.clone(), format!("expected {expected}")),
+        E::At { error, key, .. } => (key.clone(), error.to_string()),
+        other => (None, other.to_string()),
+    };
+    let reason = one_line(&reason);
+    let setting = key.as_deref().map(|k| k.split('[').next().unwrap_or(k));
+    match given.iter().rev().find(|g| Some(g.key.as_str()) == setting) {
+        Some(g) => bad_value(g, reason),
+        None => ConfigError::Value {
+            key: key.unwrap_or_default(),
+            origin: "the settings as a whole".to_owned(),
+            value: "not usable".to_owned(),
+            reason,
+        },
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

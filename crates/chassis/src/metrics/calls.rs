@@ -1,0 +1,259 @@
+//! Counters of calls and connections. Each shard counts on its own; a scrape adds the shards up.
+
+use super::names;
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet},
+    metrics::MetricType,
+};
+use std::{
+    fmt::Error,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+use tonic::Code;
+
+/// Upper bounds of the histogram's buckets.
+const BOUNDS: [Duration; 13] = [
+    Duration::from_micros(100),
+    Duration::from_micros(300),
+    Duration::from_millis(1),
+    Duration::from_millis(3),
+    Duration::from_millis(10),
+    Duration::from_millis(30),
+    Duration::from_millis(100),
+    Duration::from_millis(300),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(10),
+    Duration::from_secs(30),
+    Duration::from_secs(100),
+];
+
+const CODES: [&str; 17] = [
+    "OK",
+    "Canceled",
+    "Unknown",
+    "InvalidArgument",
+    "DeadlineExceeded",
+    "NotFound",
+    "AlreadyExists",
+    "PermissionDenied",
+    "ResourceExhausted",
+    "FailedPrecondition",
+    "Aborted",
+    "OutOfRange",
+    "Unimplemented",
+    "Internal",
+    "Unavailable",
+    "DataLoss",
+    "Unauthenticated",
+];
+
+/// What one shard counts of one method.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct Counters {
+    started: AtomicU64,
+    handled: [AtomicU64; CODES.len()],
+    buckets: [AtomicU64; BOUNDS.len() + 1],
+    nanoseconds: AtomicU64,
+    panics: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn start(&self) {
+        self.started.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn finish(&self, code: Code, took: Duration) {
+        if let Some(counter) = self.handled.get(code as usize) {
+            counter.fetch_add(1, Relaxed);
+        }
+        let bucket = BOUNDS.iter().position(|bound| took <= *bound).unwrap_or(BOUNDS.len());
+        if let Some(counter) = self.buckets.get(bucket) {
+            counter.fetch_add(1, Relaxed);
+        }
+        self.nanoseconds.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    pub(crate) fn panicked(&self) {
+        self.panics.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn in_flight(&self) -> u64 {
+        let ended: u64 = self.handled.iter().map(|c| c.load(Relaxed)).sum();
+        self.started.load(Relaxed).saturating_sub(ended)
+    }
+}
+
+/// What one shard counts of its connections.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct Traffic {
+    pub(crate) open: AtomicU64,
+    pub(crate) accepted: AtomicU64,
+    pub(crate) streams: AtomicU64,
+    pub(crate) received: AtomicU64,
+    pub(crate) sent: AtomicU64,
+}
+
+/// The names a method has in labels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Labels {
+    pub(crate) service: String,
+    pub(crate) method: String,
+    pub(crate) kind: &'static str,
+}
+
+impl Labels {
+    fn set(&self) -> [(&'static str, &str); 3] {
+        [("grpc_type", self.kind), ("grpc_service", &self.service), ("grpc_method", &self.method)]
+    }
+
+    fn with_code<'a>(&'a self, code: &'a str) -> Vec<(&'static str, &'a str)> {
+        self.set().into_iter().chain([("grpc_code", code)]).collect()
+    }
+}
+
+/// Every shard's counters, with the methods in the same order in each.
+#[derive(Clone, Debug)]
+pub(crate) struct Shards {
+    pub(crate) labels: Arc<[Labels]>,
+    pub(crate) methods: Vec<Vec<Arc<Counters>>>,
+    pub(crate) traffic: Vec<Arc<Traffic>>,
+    pub(crate) refused: Arc<AtomicU64>,
+}
+
+impl Shards {
+    pub(crate) fn new(labels: Vec<Labels>, shards: usize) -> Self {
+        let counters = || labels.iter().map(|_| Arc::default()).collect();
+        Self {
+            methods: (0..shards).map(|_| counters()).collect(),
+            traffic: (0..shards).map(|_| Arc::default()).collect(),
+            refused: Arc::default(),
+            labels: labels.into(),
+        }
+    }
+
+    fn of(&self, method: usize, pick: impl Fn(&Counters) -> u64) -> u64 {
+        self.methods.iter().filter_map(|counters| counters.get(method)).map(|c| pick(c)).sum()
+    }
+
+    fn sum(&self, pick: impl Fn(&Traffic) -> &AtomicU64) -> u64 {
+        self.traffic.iter().map(|t| pick(t).load(Relaxed)).sum()
+    }
+
+    /// Calls begun and not ended, on all shards.
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.methods.iter().flatten().map(|counters| counters.in_flight()).sum()
+    }
+
+    fn per_method<const N: usize>(
+        &self,
+        encoder: &mut DescriptorEncoder<'_>,
+        metric: (&str, &str, MetricType),
+        value: impl Fn(usize) -> [(Option<&'static str>, u64); N],
+    ) -> Result<(), Error> {
+        let (name, help, kind) = metric;
+        let mut metric = encoder.encode_descriptor(bare(name, kind), help, None, kind)?;
+        for (i, labels) in self.labels.iter().enumerate() {
+            for (code, count) in value(i) {
+                match code {
+                    Some(code) if count > 0 || code == "OK" => {
+                        encode(&mut metric, &labels.with_code(code), kind, count)?;
+                    }
+                    Some(_) => {}
+                    None => encode(&mut metric, &labels.set(), kind, count)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn histogram(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let help = "Time from the head of a request to the end of its reply";
+        let mut metric = encoder.encode_descriptor(names::HANDLING, help, None, MetricType::Histogram)?;
+        for (i, labels) in self.labels.iter().enumerate() {
+            let count = |bucket: usize| self.of(i, |c| c.buckets.get(bucket).map_or(0, |b| b.load(Relaxed)));
+            let bounds = BOUNDS.iter().map(Duration::as_secs_f64).chain([f64::MAX]);
+            let buckets: Vec<(f64, u64)> = bounds.enumerate().map(|(bucket, bound)| (bound, count(bucket))).collect();
+            let total = buckets.iter().map(|(_, n)| n).sum();
+            let sum = Duration::from_nanos(self.of(i, |c| c.nanoseconds.load(Relaxed))).as_secs_f64();
+            metric.encode_family(&labels.set())?.encode_histogram::<NoLabelSet>(sum, total, &buckets, None)?;
+        }
+        Ok(())
+    }
+}
+
+/// The name without the suffix that the encoder adds to counters.
+fn bare(name: &str, kind: MetricType) -> &str {
+    if matches!(kind, MetricType::Counter) { name.trim_end_matches("_total") } else { name }
+}
+
+fn encode(
+    metric: &mut prometheus_client::encoding::MetricEncoder<'_>,
+    labels: &impl EncodeLabelSet,
+    kind: MetricType,
+    value: u64,
+) -> Result<(), Error> {
+    let mut metric = metric.encode_family(labels)?;
+    match kind {
+        MetricType::Counter => metric.encode_counter::<NoLabelSet, _, f64>(&value, None),
+        _ => metric.encode_gauge(&value),
+    }
+}
+
+/// A figure without labels.
+pub(super) fn single(
+    encoder: &mut DescriptorEncoder<'_>,
+    (name, help, kind): (&str, &str, MetricType),
+    value: f64,
+) -> Result<(), Error> {
+    let mut metric = encoder.encode_descriptor(bare(name, kind), help, None, kind)?;
+    match kind {
+        MetricType::Counter => metric.encode_counter::<NoLabelSet, _, f64>(&value, None),
+        _ => metric.encode_gauge(&value),
+    }
+}
+
+impl Collector for Shards {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
+        use MetricType::{Counter, Gauge};
+        let e = &mut encoder;
+        self.per_method(e, (names::STARTED, "Calls begun", Counter), |i| {
+            [(None, self.of(i, |c| c.started.load(Relaxed)))]
+        })?;
+        self.per_method(e, (names::HANDLED, "Calls ended, by status code", Counter), |i| {
+            let mut code = 0;
+            CODES.map(|name| {
+                let at = code;
+                code += 1;
+                (Some(name), self.of(i, |c| c.handled.get(at).map_or(0, |n| n.load(Relaxed))))
+            })
+        })?;
+        self.histogram(e)?;
+        self.per_method(e, (names::IN_FLIGHT, "Calls begun and not ended", Gauge), |i| {
+            [(None, self.of(i, Counters::in_flight))]
+        })?;
+        self.per_method(e, (names::PANICS, "Panics contained to their call", Counter), |i| {
+            [(None, self.of(i, |c| c.panics.load(Relaxed)))]
+        })?;
+        let figures = [
+            (names::CONNECTIONS, "Open connections", Gauge, self.sum(|t| &t.open)),
+            (names::ACCEPTED, "Connections taken in", Counter, self.sum(|t| &t.accepted)),
+            (names::REFUSED, "Connections refused for being too many", Counter, self.refused.load(Relaxed)),
+            (names::STREAMS, "Open HTTP/2 streams", Gauge, self.sum(|t| &t.streams)),
+            (names::RECEIVED, "Bytes read from connections", Counter, self.sum(|t| &t.received)),
+            (names::SENT, "Bytes written to connections", Counter, self.sum(|t| &t.sent)),
+        ];
+        for (name, help, kind, value) in figures {
+            #[expect(clippy::cast_precision_loss, reason = "Prometheus values are doubles")]
+            single(e, (name, help, kind), value as f64)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,40 @@
+//! Names of the metrics as they are scraped. Those of calls carry `grpc_service`, `grpc_method` and `grpc_type`.
+
+/// Calls begun.
+pub const STARTED: &str = "grpc_server_started_total";
+/// Calls ended, also by `grpc_code`; a call that its client left is `Canceled`.
+pub const HANDLED: &str = "grpc_server_handled_total";
+/// Histogram: from the head of the request to the last byte given to the connection.
+pub const HANDLING: &str = "grpc_server_handling_seconds";
+/// Calls begun and not ended.
+pub const IN_FLIGHT: &str = "grpc_server_in_flight";
+/// Panics contained to their call.
+pub const PANICS: &str = "grpc_server_panics_total";
+/// Open connections on the gRPC port.
+pub const CONNECTIONS: &str = "grpc_server_connections";
+/// Connections taken in.
+pub const ACCEPTED: &str = "grpc_server_connections_accepted_total";
+/// Connections refused because `max_connections` were open.
+pub const REFUSED: &str = "grpc_server_connections_refused_total";
+/// Open HTTP/2 streams.
+pub const STREAMS: &str = "grpc_server_streams";
+/// Bytes read from connections, HTTP/2 framing included.
+pub const RECEIVED: &str = "grpc_server_received_bytes_total";
+/// Bytes written to connections, HTTP/2 framing included.
+pub const SENT: &str = "grpc_server_sent_bytes_total";
+/// Always 1; labels `service`, `version`, `commit`.
+pub const BUILD: &str = "service_build_info";
+/// User and system time of the process.
+pub const CPU: &str = "process_cpu_seconds_total";
+/// Memory that is in RAM.
+pub const RESIDENT: &str = "process_resident_memory_bytes";
+/// Memory that is mapped.
+pub const VIRTUAL: &str = "process_virtual_memory_bytes";
+/// Open file descriptors.
+pub const OPEN_FDS: &str = "process_open_fds";
+/// The limit of open file descriptors.
+pub const MAX_FDS: &str = "process_max_fds";
+/// Threads of the process.
+pub const THREADS: &str = "process_threads";
+/// When the process began, in seconds since 1970.
+pub const START_TIME: &str = "process_start_time_seconds";

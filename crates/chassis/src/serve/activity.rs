@@ -1,0 +1,67 @@
+//! What one connection is doing, as its tasks see it.
+
+use super::shard::Shard;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+};
+
+/// Shared by a connection's socket, its service and its streams.
+pub(super) struct Activity {
+    pub(super) shard: Arc<Shard>,
+    received: AtomicU64,
+    open: AtomicU64,
+    called: AtomicBool,
+}
+
+impl Activity {
+    pub(super) fn new(shard: Arc<Shard>) -> Arc<Self> {
+        Arc::new(Self { shard, received: AtomicU64::new(0), open: AtomicU64::new(0), called: AtomicBool::new(false) })
+    }
+
+    pub(super) fn read(&self, bytes: u64) {
+        self.received.fetch_add(bytes, Relaxed);
+        self.shard.traffic.received.fetch_add(bytes, Relaxed);
+    }
+
+    pub(super) fn wrote(&self, bytes: u64) {
+        self.shard.traffic.sent.fetch_add(bytes, Relaxed);
+    }
+
+    pub(super) fn call(&self) {
+        self.called.store(true, Relaxed);
+    }
+
+    /// Bytes read so far.
+    pub(super) fn received(&self) -> u64 {
+        self.received.load(Relaxed)
+    }
+
+    /// Whether there was a call yet.
+    pub(super) fn called(&self) -> bool {
+        self.called.load(Relaxed)
+    }
+
+    /// Whether no stream is open now.
+    pub(super) fn idle(&self) -> bool {
+        self.open.load(Relaxed) == 0
+    }
+}
+
+/// Counts a stream while it is there.
+pub(super) struct Open(pub(super) Arc<Activity>);
+
+impl Open {
+    pub(super) fn new(activity: &Arc<Activity>) -> Self {
+        activity.open.fetch_add(1, Relaxed);
+        activity.shard.traffic.streams.fetch_add(1, Relaxed);
+        Self(Arc::clone(activity))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Relaxed);
+        self.0.shard.traffic.streams.fetch_sub(1, Relaxed);
+    }
+}

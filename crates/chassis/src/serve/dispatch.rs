@@ -1,0 +1,74 @@
+//! Takes each request of a connection to its method.
+
+use super::activity::Activity;
+use crate::{
+    call::{Call, Meter, ReplyBody},
+    status,
+};
+use http::{HeaderMap, Method as Verb, Request, Response, StatusCode, header};
+use hyper::{body::Incoming, service::Service};
+use std::{cell::Cell, convert::Infallible, sync::Arc, time::Instant};
+
+thread_local! {
+    /// hyper calls the service and then at once hands its future to the executor, with nothing else passed along: the
+    /// deadline takes this way from the one to the other.
+    static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// The deadline of the call that was dispatched last on this thread.
+pub(super) fn take_deadline() -> Option<Instant> {
+    DEADLINE.take()
+}
+
+/// The service hyper calls, one for each connection.
+pub(super) struct Dispatch(pub(super) Arc<Activity>);
+
+impl Service<Request<Incoming>> for Dispatch {
+    type Response = Response<ReplyBody>;
+    type Error = Infallible;
+    type Future = Call;
+
+    fn call(&self, request: Request<Incoming>) -> Call {
+        self.0.call();
+        DEADLINE.set(None);
+        let shard = &self.0.shard;
+        if request.method() != Verb::POST {
+            return Call::answer(not_grpc(StatusCode::METHOD_NOT_ALLOWED, (header::ALLOW, "POST")));
+        }
+        if !is_grpc(request.headers()) {
+            let accept = (header::ACCEPT, "application/grpc");
+            return Call::answer(not_grpc(StatusCode::UNSUPPORTED_MEDIA_TYPE, accept));
+        }
+        let Some(method) = shard.methods.get(request.uri().path()) else {
+            let mut meter = Meter::start(&shard.unknown);
+            return Call::refuse(&mut meter, unknown(&shard.services, request.uri().path()));
+        };
+        let mut meter = Meter::start(method);
+        match method.limits.time(request.headers()) {
+            Ok(time) => DEADLINE.set(meter.limit(time)),
+            Err(status) => return Call::refuse(&mut meter, status),
+        }
+        Call::run(meter, request)
+    }
+}
+
+fn unknown(services: &[&str], path: &str) -> tonic::Status {
+    let (service, method) = path.trim_start_matches('/').split_once('/').unwrap_or((path, ""));
+    if services.contains(&service) { status::unknown_method(service, method) } else { status::unknown_service(service) }
+}
+
+fn not_grpc(code: StatusCode, (name, value): (header::HeaderName, &'static str)) -> Response<ReplyBody> {
+    let mut response = Response::new(ReplyBody::default());
+    *response.status_mut() = code;
+    response.headers_mut().insert(name, header::HeaderValue::from_static(value));
+    response
+}
+
+/// `application/grpc`, also with `+proto` and with parameters.
+fn is_grpc(headers: &HeaderMap) -> bool {
+    let Some(kind) = headers.get(header::CONTENT_TYPE) else { return false };
+    match kind.as_bytes().strip_prefix(b"application/grpc") {
+        Some(rest) => matches!(rest.strip_prefix(b"+proto").unwrap_or(rest), [] | [b';', ..]),
+        None => false,
+    }
+}

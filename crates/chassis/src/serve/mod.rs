@@ -1,0 +1,27 @@
+//! From the listening socket to the call: one accept loop, and shards that serve the connections given to them.
+
+mod accept;
+mod activity;
+mod connection;
+mod dispatch;
+mod io;
+mod listen;
+mod shard;
+mod stream;
+
+pub(crate) use accept::{Acceptor, accept};
+pub(crate) use listen::listen;
+pub(crate) use shard::{Link, Plan, Running, Shard};
+
+/// How far a server is with stopping. Later phases include the earlier ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// Everything is served.
+    Serve,
+    /// Connections are asked to leave (GOAWAY); calls go on.
+    Drain,
+    /// Calls end with UNAVAILABLE.
+    Stop,
+    /// Connections are closed.
+    Close,
+}

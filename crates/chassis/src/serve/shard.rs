@@ -1,0 +1,139 @@
+//! A shard: one thread with one event loop, serving the connections that are given to it.
+
+use super::{
+    Phase,
+    connection::{Place, serve},
+};
+use crate::{call::Method, metrics::Traffic};
+use std::{
+    collections::HashMap,
+    fmt, io,
+    net::{SocketAddr, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+
+/// How long tasks that were handed to other threads (`spawn_blocking`) may hold up the end of a shard.
+const BLOCKING_LIMIT: Duration = Duration::from_secs(1);
+/// Connections on their way from the accept loop to the shard.
+const QUEUE: usize = 256;
+
+/// What a shard allows its connections.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) stream_window: u32,
+    pub(crate) connection_window: u32,
+    pub(crate) max_streams: u32,
+    pub(crate) max_frame: u32,
+    pub(crate) max_header_list: u32,
+    pub(crate) max_pending_resets: usize,
+    pub(crate) handshake_limit: Duration,
+    pub(crate) first_call_limit: Duration,
+    pub(crate) flush_limit: Duration,
+}
+
+/// What the connections of one shard share.
+pub(crate) struct Shard {
+    pub(crate) methods: HashMap<String, Arc<Method>>,
+    /// Calls to methods there are not are counted here.
+    pub(crate) unknown: Arc<Method>,
+    pub(crate) services: Arc<[&'static str]>,
+    pub(crate) traffic: Arc<Traffic>,
+    pub(crate) stopping: Arc<AtomicBool>,
+    pub(crate) phase: watch::Sender<Phase>,
+    pub(crate) plan: Plan,
+}
+
+impl fmt::Debug for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shard").field("plan", &self.plan).finish_non_exhaustive()
+    }
+}
+
+impl Shard {
+    pub(crate) fn enter(&self, phase: Phase) {
+        self.stopping.store(phase >= Phase::Stop, Ordering::Relaxed);
+        self.phase.send_replace(phase);
+    }
+
+    /// Starts the shard's thread.
+    pub(crate) fn start(self: Arc<Self>, index: usize) -> io::Result<Running> {
+        let (sender, commands) = mpsc::channel(QUEUE);
+        let (over, ended) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
+            runtime.block_on(run(commands));
+            runtime.shutdown_timeout(BLOCKING_LIMIT);
+            let _ = over.send(());
+        })?;
+        Ok(Running { shard: self, sender, ended, thread })
+    }
+}
+
+enum Command {
+    Serve(TcpStream, SocketAddr, Place),
+    Ping(oneshot::Sender<()>),
+}
+
+async fn run(mut commands: mpsc::Receiver<Command>) {
+    while let Some(command) = commands.recv().await {
+        match command {
+            Command::Serve(stream, peer, place) => {
+                tokio::spawn(serve(stream, peer, place));
+            }
+            Command::Ping(answer) => {
+                let _ = answer.send(());
+            }
+        }
+    }
+}
+
+/// A shard whose thread runs.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) shard: Arc<Shard>,
+    sender: mpsc::Sender<Command>,
+    ended: oneshot::Receiver<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Running {
+    /// The way to give the shard work.
+    pub(crate) fn link(&self) -> Link {
+        Link { shard: Arc::clone(&self.shard), sender: self.sender.clone() }
+    }
+
+    /// Waits until the thread has ended, once every [`Link`] is gone; `false` when it did not within `limit`, or panicked.
+    pub(crate) async fn join(self, limit: Duration) -> bool {
+        drop(self.sender);
+        // A thread that panicked drops its end of the channel, which ends the wait as well.
+        let ended = tokio::time::timeout(limit, self.ended).await;
+        ended.is_ok() && self.thread.join().is_ok()
+    }
+}
+
+/// A way to a running shard.
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    pub(crate) shard: Arc<Shard>,
+    sender: mpsc::Sender<Command>,
+}
+
+impl Link {
+    /// Hands over a connection; `false` when the shard does not keep up.
+    pub(crate) fn give(&self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) -> bool {
+        self.sender.try_send(Command::Serve(stream, peer, Place::new(&self.shard, permit))).is_ok()
+    }
+
+    /// Whether the event loop turns: it answers within `limit`.
+    pub(crate) async fn turns(&self, limit: Duration) -> bool {
+        let (answer, answered) = oneshot::channel();
+        let asked = async { self.sender.send(Command::Ping(answer)).await.is_ok() && answered.await.is_ok() };
+        tokio::time::timeout(limit, asked).await.unwrap_or(false)
+    }
+}

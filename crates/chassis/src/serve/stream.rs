@@ -1,0 +1,89 @@
+//! Runs each HTTP/2 stream as a task, and wakes it when its time is up.
+
+use super::{
+    Phase,
+    activity::{Activity, Open},
+    dispatch::take_deadline,
+    shard::Shard,
+};
+use pin_project_lite::pin_project;
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Instant,
+};
+
+/// The executor hyper gives its streams to.
+#[derive(Clone)]
+pub(super) struct Streams(pub(super) Arc<Activity>);
+
+impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Streams {
+    fn execute(&self, stream: F) {
+        tokio::spawn(Stream { inner: stream, open: Open::new(&self.0), deadline: take_deadline(), wait: Wait::NotYet });
+    }
+}
+
+/// Why a stream was woken.
+enum Wake {
+    Deadline,
+    Stop,
+}
+
+enum Wait {
+    /// A stream that is done at its first poll needs no timer.
+    NotYet,
+    For(Pin<Box<dyn Future<Output = Wake> + Send>>),
+    Over,
+}
+
+pin_project! {
+    struct Stream<F> {
+        #[pin]
+        inner: F,
+        open: Open,
+        deadline: Option<Instant>,
+        wait: Wait,
+    }
+}
+
+impl<F: Future<Output = ()>> Future for Stream<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        if this.inner.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        if matches!(this.wait, Wait::NotYet) {
+            *this.wait = Wait::For(Box::pin(wait(&this.open.0.shard, *this.deadline)));
+        }
+        let Wait::For(wait) = this.wait else { return Poll::Pending };
+        let Poll::Ready(wake) = wait.as_mut().poll(cx) else { return Poll::Pending };
+        *this.wait = Wait::Over;
+        // The call sees for itself that its time is up, and answers.
+        let answered = this.inner.as_mut().poll(cx);
+        match wake {
+            // A client that does not read cannot be answered; dropping the stream resets it.
+            Wake::Deadline => Poll::Ready(()),
+            Wake::Stop => answered,
+        }
+    }
+}
+
+fn wait(shard: &Shard, deadline: Option<Instant>) -> impl Future<Output = Wake> + Send + use<> {
+    let mut phase = shard.phase.subscribe();
+    async move {
+        let stop = async { phase.wait_for(|phase| *phase >= Phase::Stop).await.map(|_| ()) };
+        match deadline {
+            None => {
+                let _ = stop.await;
+                Wake::Stop
+            }
+            Some(deadline) => tokio::select! {
+                _ = stop => Wake::Stop,
+                () = tokio::time::sleep_until(deadline.into()) => Wake::Deadline,
+            },
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The settings of a server, with their defaults.
+
+use crate::config::{ByteSize, HumanDuration};
+use serde::{Deserialize, Serialize};
+use std::net::{Ipv4Addr, SocketAddr};
+
+/// How the gRPC port listens, what it allows, and how it stops.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Address of the gRPC port; port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// Event loops, each on a thread of its own; 0 means one a core.
+    pub shards: usize,
+    /// Connections at once on the whole server; more are refused with a GOAWAY.
+    pub max_connections: u32,
+    /// Calls at once on one connection (`SETTINGS_MAX_CONCURRENT_STREAMS`); a client queues what is above.
+    pub max_streams: u32,
+    /// Largest request message; a larger one is RESOURCE_EXHAUSTED.
+    pub max_message_in: ByteSize,
+    /// Largest reply message; a larger one is RESOURCE_EXHAUSTED. Unset: no limit.
+    pub max_message_out: Option<ByteSize>,
+    /// All headers of a request together, as HTTP/2 counts them; more is HTTP 431.
+    pub max_header_list: ByteSize,
+    /// Largest HTTP/2 frame accepted, 16 KiB to 16 MiB.
+    pub max_frame: ByteSize,
+    /// Streams a client may reset before they are handled; more ends its connection (rapid reset).
+    pub max_pending_resets: usize,
+    /// Flow-control window of a stream.
+    pub stream_window: ByteSize,
+    /// Flow-control window of a connection.
+    pub connection_window: ByteSize,
+    /// A connection that has not sent its HTTP/2 preface after this is closed.
+    pub handshake_limit: HumanDuration,
+    /// A connection without any call after this is asked to leave (GOAWAY).
+    pub first_call_limit: HumanDuration,
+    /// A longer deadline of a client is cut to this. Unset: no cap. Calls without a deadline keep none.
+    pub max_deadline: Option<HumanDuration>,
+    /// The deadline of calls that bring none. Unset: none.
+    pub default_deadline: Option<HumanDuration>,
+    /// At the stop: how long new connections and calls are still served after health says NOT_SERVING.
+    pub drain_delay: HumanDuration,
+    /// At the stop: how long calls may take to end by themselves before they end with UNAVAILABLE.
+    pub drain_limit: HumanDuration,
+    /// At the stop: how long the last replies may take to reach their clients.
+    pub flush_limit: HumanDuration,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 50051)),
+            shards: 0,
+            max_connections: 10_000,
+            max_streams: 1000,
+            max_message_in: ByteSize::mib(4),
+            max_message_out: None,
+            max_header_list: ByteSize::kib(16),
+            max_frame: ByteSize::kib(16),
+            max_pending_resets: 20,
+            stream_window: ByteSize::mib(1),
+            connection_window: ByteSize::mib(1),
+            handshake_limit: HumanDuration::secs(10),
+            first_call_limit: HumanDuration::secs(300),
+            max_deadline: None,
+            default_deadline: None,
+            drain_delay: HumanDuration::secs(0),
+            drain_limit: HumanDuration::secs(20),
+            flush_limit: HumanDuration::secs(1),
+        }
+    }
+}
+
+/// How the admin port listens and how readiness is asked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdminConfig {
+    /// Address of the admin port; port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// Time between two rounds of readiness checks.
+    pub ready_interval: HumanDuration,
+    /// A readiness check that takes longer than this has failed.
+    pub ready_limit: HumanDuration,
+}
+
+impl Default for AdminConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9090)),
+            ready_interval: HumanDuration::secs(2),
+            ready_limit: HumanDuration::secs(2),
+        }
+    }
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// `auto`, `pretty` or `json`.
+    pub format: LogFormat,
+    /// A level (`error`, `warn`, `info`, `debug`, `trace`), or `target=level` pairs separated by commas.
+    pub level: String,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: LogFormat::Auto, level: "info".to_owned() }
+    }
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Pretty when stderr is a terminal, JSON otherwise.
+    #[default]
+    Auto,
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}

@@ -1,0 +1,69 @@
+//! The statuses the chassis itself answers with: each has a reason a program can read, and a delay where a retry helps.
+
+use std::{collections::HashMap, time::Duration};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+/// `domain` of every `google.rpc.ErrorInfo` made here.
+pub const DOMAIN: &str = "campus";
+
+/// After this a client may try elsewhere or again.
+const RETRY: Duration = Duration::from_secs(1);
+
+fn with(code: Code, reason: &str, facts: &[(&str, String)], message: String, retry: Option<Duration>) -> Status {
+    let facts: HashMap<String, String> = facts.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
+    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, facts);
+    if retry.is_some() {
+        details.set_retry_info(retry);
+    }
+    Status::with_error_details(code, message, details)
+}
+
+pub(crate) fn unknown_service(service: &str) -> Status {
+    let message = format!("no service {service} here; `list` by reflection names those there are");
+    with(Code::Unimplemented, "UNKNOWN_SERVICE", &[("service", service.to_owned())], message, None)
+}
+
+pub(crate) fn unknown_method(service: &str, method: &str) -> Status {
+    let message = format!("service {service} has no method {method}; `describe` by reflection names those there are");
+    let facts = [("service", service.to_owned()), ("method", method.to_owned())];
+    with(Code::Unimplemented, "UNKNOWN_METHOD", &facts, message, None)
+}
+
+pub(crate) fn unknown_health(service: &str) -> Status {
+    let message = format!("no service {service} here whose health could be told");
+    with(Code::NotFound, "UNKNOWN_SERVICE", &[("service", service.to_owned())], message, None)
+}
+
+pub(crate) fn bad_timeout() -> Status {
+    let message = "grpc-timeout must be 1 to 8 digits and a unit out of H, M, S, m, u, n".to_owned();
+    with(Code::InvalidArgument, "INVALID_TIMEOUT", &[], message, None)
+}
+
+pub(crate) fn deadline_exceeded() -> Status {
+    let message = "the deadline passed before the call was done".to_owned();
+    with(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", &[], message, None)
+}
+
+pub(crate) fn request_too_large(size: u32, limit: u32) -> Status {
+    let message = format!("a request message of {size} bytes is over the limit of {limit}; send less in one message");
+    let facts = [("size_bytes", size.to_string()), ("limit_bytes", limit.to_string())];
+    with(Code::ResourceExhausted, "REQUEST_TOO_LARGE", &facts, message, None)
+}
+
+pub(crate) fn reply_too_large(size: u32, limit: u32) -> Status {
+    let message =
+        format!("a reply message of {size} bytes is over the server's limit of {limit}; ask for less at once");
+    let facts = [("size_bytes", size.to_string()), ("limit_bytes", limit.to_string())];
+    with(Code::ResourceExhausted, "REPLY_TOO_LARGE", &facts, message, None)
+}
+
+pub(crate) fn panicked() -> Status {
+    let message = "the server failed in this call; it was logged there".to_owned();
+    with(Code::Internal, "PANIC", &[], message, None)
+}
+
+pub(crate) fn shutting_down() -> Status {
+    let message = "the server is shutting down; try again, which may reach another".to_owned();
+    with(Code::Unavailable, "SHUTTING_DOWN", &[], message, Some(RETRY))
+}

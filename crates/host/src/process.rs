@@ -1,0 +1,120 @@
+//! A service as a process of its own: what its `main` calls.
+
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use campus_chassis::{BuildInfo, config, exit, logs, signals};
+use clap::{CommandFactory, FromArgMatches, Parser};
+
+use crate::{Host, Part, Service, Settings};
+
+/// Flags of a service. Every other setting stands in the file or the environment.
+#[derive(Parser)]
+#[command(
+    after_help = "Settings come from defaults, then the file, then the environment, then flags; each later one wins.\n\
+    A setting `section.key` is CAMPUS__SECTION__KEY in the environment, for example CAMPUS__STORE__DIR.\n\n\
+    Exit codes: 0 done, 64 bad usage or configuration, 70 internal error, 74 storage."
+)]
+struct Flags {
+    /// Configuration file (TOML or YAML).
+    #[arg(long, value_name = "FILE", env = "CAMPUS_CONFIG")]
+    config: Option<PathBuf>,
+    /// Address of the gRPC port [default: 127.0.0.1:50051].
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Address of the admin port: probes, metrics, build information [default: 127.0.0.1:9090].
+    #[arg(long, value_name = "ADDR")]
+    admin_listen: Option<SocketAddr>,
+    /// Folder of the database [default: the platform's data folder].
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Print the settings as they would be used, and exit.
+    #[arg(long)]
+    print_config: bool,
+}
+
+/// Runs the service `S` until it is told to stop.
+pub fn main<S: Service>(binary: &'static str, about: &'static str) -> ExitCode {
+    let command = Flags::command().name(binary).about(about).version(env!("CARGO_PKG_VERSION"));
+    let flags = match command.try_get_matches().and_then(|matches| Flags::from_arg_matches(&matches)) {
+        Ok(flags) => flags,
+        Err(error) => {
+            let code = if error.use_stderr() { exit::USAGE } else { exit::DONE };
+            return error.print().map_or(exit::INTERNAL, |()| code).into();
+        }
+    };
+    run(binary, flags, Part::of::<S>()).into()
+}
+
+fn run(binary: &'static str, flags: Flags, part: Part) -> u8 {
+    let print_config = flags.print_config;
+    let settings = match flags.settings() {
+        Ok(settings) => settings,
+        Err(error) => return complain(binary, &error, exit::USAGE),
+    };
+    if print_config {
+        return print(&settings);
+    }
+    if let Err(error) = logs::init(&settings.log) {
+        return complain(binary, &error, exit::USAGE);
+    }
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(binary, &error, exit::INTERNAL),
+    };
+    runtime.block_on(async {
+        let info = build_info(binary);
+        let host = match Host::build(&settings, &[part], info).await {
+            Ok(host) => host,
+            Err(error) => return complain(binary, &error, error.exit_code()),
+        };
+        match signals::shutdown() {
+            Ok(shutdown) => match host.run_until(shutdown).await {
+                Ok(()) => exit::DONE,
+                Err(error) => complain(binary, &error, error.exit_code()),
+            },
+            Err(error) => complain(binary, &error, exit::INTERNAL),
+        }
+    })
+}
+
+/// What is running: a program of this build.
+pub fn build_info(name: &str) -> BuildInfo {
+    BuildInfo {
+        name: name.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        commit: option_env!("CAMPUS_COMMIT").unwrap_or_default().to_owned(),
+    }
+}
+
+/// One readable line on stderr, and the exit code.
+fn complain(binary: &str, error: &dyn std::error::Error, code: u8) -> u8 {
+    // Nobody is left to hear that stderr is closed.
+    let _ = writeln!(io::stderr(), "{binary}: {error}");
+    code
+}
+
+fn print(settings: &Settings) -> u8 {
+    let Ok(text) = toml::to_string(settings) else { return exit::INTERNAL };
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => exit::DONE,
+        Err(_) => exit::INTERNAL,
+    }
+}
+
+impl Flags {
+    fn settings(self) -> Result<Settings, config::ConfigError> {
+        let text = |address: SocketAddr| address.to_string();
+        let given = [
+            ("server.listen", self.listen.map(text)),
+            ("admin.listen", self.admin_listen.map(text)),
+            ("store.dir", self.data_dir.map(|dir| dir.display().to_string())),
+        ];
+        let overrides = given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
+        config::load(config::Sources::process(self.config, overrides))
+    }
+}

@@ -1,0 +1,76 @@
+//! The settings of a service: those of the chassis, and where and how records are kept.
+
+use std::path::PathBuf;
+
+use campus_chassis::{
+    AdminConfig, LogConfig, ServerConfig,
+    config::{ByteSize, HumanDuration},
+};
+use serde::{Deserialize, Serialize};
+
+/// All settings. Each is `section.key` in a file and `CAMPUS__SECTION__KEY` in the environment.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// The gRPC port.
+    pub server: ServerConfig,
+    /// The admin port.
+    pub admin: AdminConfig,
+    /// Logs.
+    pub log: LogConfig,
+    /// The records.
+    pub store: StoreSettings,
+}
+
+/// Where and how records are kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreSettings {
+    /// The folder of the databases, one file a service; made if it is missing.
+    pub dir: PathBuf,
+    /// Writes that may wait for the disk; more are refused with RESOURCE_EXHAUSTED.
+    pub queue: usize,
+    /// Bytes of records that may wait for the disk.
+    pub queue_size: ByteSize,
+    /// How long changes are kept for watches to resume from.
+    pub keep_changes: HumanDuration,
+    /// How many changes are kept at most.
+    pub max_changes: u64,
+    /// How long to wait for a lock that another program holds.
+    pub lock_limit: HumanDuration,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self {
+            dir: default_data_dir(),
+            queue: 4096,
+            queue_size: ByteSize::mib(64),
+            keep_changes: HumanDuration::secs(7 * 24 * 60 * 60),
+            max_changes: 10_000_000,
+            lock_limit: HumanDuration::secs(2),
+        }
+    }
+}
+
+impl StoreSettings {
+    /// What the store of one service needs to know.
+    pub(crate) fn of(&self, service: &str) -> campus_store::Config {
+        campus_store::Config {
+            path: self.dir.join(format!("{service}.db")),
+            queue_ops: self.queue,
+            queue_mib: usize::try_from(self.queue_size.0 >> 20).unwrap_or(usize::MAX).max(1),
+            change_age_s: self.keep_changes.0.as_secs(),
+            change_rows: self.max_changes,
+            busy_timeout_ms: u64::try_from(self.lock_limit.0.as_millis()).unwrap_or(u64::MAX),
+            ..campus_store::Config::default()
+        }
+    }
+}
+
+/// The platform's folder for data of a user's programs, or `campus-data` here where there is none.
+pub fn default_data_dir() -> PathBuf {
+    use etcetera::BaseStrategy;
+    etcetera::choose_base_strategy()
+        .map_or_else(|_| PathBuf::from("campus-data"), |base| base.data_dir().join("campus"))
+}

@@ -1,0 +1,165 @@
+//! Writes the one encoding of a message that is encoded in some other way.
+
+use std::ops::Range;
+
+use crate::{
+    DEPTH_LIMIT, Field, Kind, Malformed, MapType, MessageType,
+    canonical::{Key, TOO_DEEP, within},
+    value::{WRONG_WIRE_TYPE, default_of, is_default, items, normal, put_bare, put_value},
+    wire::{self, Parts, WireValue},
+};
+
+/// Writes the one encoding of a message that came in `parts`, each of them whole fields.
+pub(crate) fn rewrite(message: MessageType, parts: &[&[u8]], depth: usize, out: &mut Vec<u8>) -> Result<(), Malformed> {
+    if depth > DEPTH_LIMIT {
+        return Err(TOO_DEEP.into());
+    }
+    let mut known = Vec::new();
+    let mut unknown = Vec::new();
+    for part in parts.iter().flat_map(|part| Parts::nested(part, depth)) {
+        let (number, value, raw) = part?;
+        match message.place(number).and_then(|place| message.fields().get(place).map(|field| (place, field))) {
+            Some((place, field)) => known.push((place, field, value)),
+            None => unknown.push(raw),
+        }
+    }
+    if !message.oneofs().is_empty() {
+        known = last_of_oneofs(message, known, depth)?;
+    }
+    known.sort_by_key(|(place, ..)| *place);
+    let mut rest = known.as_slice();
+    for (place, field) in message.fields().iter().enumerate() {
+        let (values, after) = rest.split_at(rest.iter().take_while(|(at, ..)| *at == place).count());
+        rest = after;
+        if !values.is_empty() {
+            let values: Vec<WireValue<'_>> = values.iter().map(|(.., value)| *value).collect();
+            write_field(field, &values, depth, out)?;
+        } else if message.is_map_entry() {
+            put_value(out, field.number, default_of(field.kind));
+        }
+        if rest.is_empty() && !message.is_map_entry() {
+            break;
+        }
+    }
+    unknown.into_iter().for_each(|raw| out.extend_from_slice(raw));
+    Ok(())
+}
+
+type Known<'a> = (usize, &'static Field, WireValue<'a>);
+
+/// Leaves of each oneof the member that was set last, from where it was last set on.
+fn last_of_oneofs<'a>(message: MessageType, known: Vec<Known<'a>>, depth: usize) -> Result<Vec<Known<'a>>, Malformed> {
+    // Per oneof: the place of the last member, and whether another one was met on the way back from it.
+    let mut last: Vec<Option<(usize, bool)>> = vec![None; message.oneofs().len()];
+    let mut kept = Vec::with_capacity(known.len());
+    for (place, field, value) in known.into_iter().rev() {
+        let Some(state) = field.oneof.and_then(|oneof| last.get_mut(oneof.index)) else {
+            kept.push((place, field, value));
+            continue;
+        };
+        let (winner, cleared) = state.get_or_insert((place, false));
+        *cleared |= *winner != place;
+        if *cleared {
+            // What is dropped must still be an encoding of its field.
+            write_field(field, &[value], depth, &mut Vec::new())?;
+        } else {
+            kept.push((place, field, value));
+        }
+    }
+    kept.reverse();
+    Ok(kept)
+}
+
+fn write_field(field: &Field, values: &[WireValue<'_>], depth: usize, out: &mut Vec<u8>) -> Result<(), Malformed> {
+    let number = field.number;
+    match field.kind {
+        Kind::Map(map) => write_map(field, map, values, depth, out),
+        Kind::Message(inner) if field.repeated => {
+            for (index, value) in values.iter().enumerate() {
+                payload(*value)
+                    .and_then(|payload| wire::put_nested(out, number, |out| rewrite(inner, &[payload], depth + 1, out)))
+                    .map_err(|fault| within(fault, field, index))?;
+            }
+            Ok(())
+        }
+        Kind::Message(inner) => {
+            let payloads: Result<Vec<&[u8]>, Malformed> = values.iter().map(|value| payload(*value)).collect();
+            payloads
+                .and_then(|parts| wire::put_nested(out, number, |out| rewrite(inner, &parts, depth + 1, out)))
+                .map_err(|fault| fault.inside(field.name))
+        }
+        _ => write_scalars(field, values, out).map_err(|reason| Malformed::from(reason).inside(field.name)),
+    }
+}
+
+fn write_scalars(field: &Field, values: &[WireValue<'_>], out: &mut Vec<u8>) -> Result<(), &'static str> {
+    let (kind, number) = (field.kind, field.number);
+    if !field.repeated {
+        let mut last = None;
+        for value in values {
+            last = Some(normal(kind, *value)?);
+        }
+        if let Some(value) = last.filter(|value| field.presence || !is_default(*value)) {
+            put_value(out, number, value);
+        }
+        return Ok(());
+    }
+    let start = out.len();
+    for value in values {
+        match value {
+            WireValue::Len(run) if kind.is_packable() => {
+                for item in items(kind, run) {
+                    put_item(field, normal(kind, item?)?, out);
+                }
+            }
+            value => put_item(field, normal(kind, *value)?, out),
+        }
+    }
+    if field.packed && out.len() > start {
+        let run = out.split_off(start);
+        wire::put_len(out, number, &run);
+    }
+    Ok(())
+}
+
+fn put_item(field: &Field, item: WireValue<'_>, out: &mut Vec<u8>) {
+    if field.packed {
+        put_bare(out, item);
+    } else {
+        put_value(out, field.number, item);
+    }
+}
+
+fn write_map(
+    field: &Field,
+    map: MapType,
+    values: &[WireValue<'_>],
+    depth: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), Malformed> {
+    let mut written = Vec::new();
+    let mut ranges: Vec<Range<usize>> = Vec::with_capacity(values.len());
+    for (index, value) in values.iter().enumerate() {
+        let start = written.len();
+        payload(*value)
+            .and_then(|entry| rewrite(map.entry, &[entry], depth + 1, &mut written))
+            .map_err(|fault| within(fault, field, index))?;
+        ranges.push(start..written.len());
+    }
+    let mut entries = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        let entry = written.get(range).unwrap_or_default();
+        entries.push((Key::of(map, entry)?, entry));
+    }
+    entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+    for same in entries.chunk_by(|(a, _), (b, _)| a == b) {
+        if let Some((_, entry)) = same.last() {
+            wire::put_len(out, field.number, entry);
+        }
+    }
+    Ok(())
+}
+
+fn payload(value: WireValue<'_>) -> Result<&[u8], Malformed> {
+    if let WireValue::Len(payload) = value { Ok(payload) } else { Err(WRONG_WIRE_TYPE.into()) }
+}

@@ -1,0 +1,171 @@
+//! What the store costs, with a bare loop over SQLite beside each figure. `cargo bench -p campus-store [-- RECORDS]`
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
+mod bare;
+
+use std::error::Error;
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use campus_store::{Column, ColumnKind, Config, Expect, Op, Query, Store, Table, Value};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// Bytes of one body: an employee with the usual fields.
+const BODY: usize = 120;
+/// How long each figure is measured.
+const TIME: Duration = Duration::from_secs(1);
+
+fn main() -> Result<()> {
+    let records = std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(200_000);
+    let folder = tempfile::tempdir()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    println!("{records} records of {BODY} bytes in {}", folder.path().display());
+    println!("{:<26} {:>12} {:>10}   {:>12} {:>10}   {:>5}", "", "store/s", "us", "bare/s", "us", "cost");
+    let bare = bare::Bare::open(&folder.path().join("bare.db"))?;
+    runtime.block_on(async {
+        let config = Config { path: folder.path().join("store.db"), ..Config::default() };
+        let store = Store::open(config, table()).await?;
+        let ours = import(&store, records).await?;
+        report("import, 512 at once", ours, bare.import(records, 512)?);
+        report("get", reads(&store, records).await?, bare.gets(records)?);
+        report("page of 50", pages(&store, records).await?, bare.pages(records, 50)?);
+        report("scan, a record", scan(&store).await?, bare.scan()?);
+        let mut next = records;
+        for (name, batch) in [("write 1", 1), ("write 64", 64), ("write 512", 512)] {
+            let ours = writes(&store, &mut next, batch).await?;
+            report(name, ours, bare.writes(&mut next, batch)?);
+        }
+        let ours = callers(&store, &mut next, 64).await?;
+        report("write 1 by 64 callers", ours, bare.writes(&mut next, 64)?);
+        println!("{:?}", store.stats());
+        store.close().await?;
+        Ok(())
+    })
+}
+
+/// Operations and the time they took.
+type Figure = (usize, Duration);
+
+fn report(name: &str, ours: Figure, bare: Figure) {
+    let micros = |(count, time): Figure| time.as_secs_f64() * 1e6 / count.max(1) as f64;
+    let (ours, bare) = (micros(ours), micros(bare));
+    println!("{name:<26} {:>12.0} {ours:>10.2}   {:>12.0} {bare:>10.2}   {:>5.2}", 1e6 / ours, 1e6 / bare, ours / bare);
+}
+
+fn table() -> Table {
+    let text = |name, unique, indexed| Column { name, kind: ColumnKind::Text, unique, indexed };
+    Table {
+        name: "employee",
+        columns: vec![
+            text("given_name", false, false),
+            text("family_name", false, true),
+            text("email", true, false),
+            Column { name: "hired", kind: ColumnKind::Integer, unique: false, indexed: false },
+        ],
+        derive: std::sync::Arc::new(|_| Vec::new()),
+    }
+}
+
+fn key(number: usize) -> String {
+    format!("employees/{number:08}")
+}
+
+fn put(number: usize) -> Op {
+    Op::Put {
+        key: key(number),
+        expect: Expect::Absent,
+        version: 1,
+        body: Bytes::from(vec![u8::try_from(number % 251).unwrap_or(0); BODY]),
+        values: vec![
+            Value::Text("Ada".to_owned()),
+            Value::Text(format!("Family{}", number * 7919 % 1000)),
+            Value::Text(format!("e{number}@example.org")),
+            Value::Integer(20_000),
+        ],
+        request: None,
+    }
+}
+
+/// Repeats something for [`TIME`], counting what each repetition says it did.
+async fn repeat<F: Future<Output = Result<usize>>>(mut step: impl FnMut() -> F) -> Result<Figure> {
+    let (start, mut count) = (Instant::now(), 0);
+    while start.elapsed() < TIME {
+        count += step().await?;
+    }
+    Ok((count, start.elapsed()))
+}
+
+async fn import(store: &Store, records: usize) -> Result<Figure> {
+    let start = Instant::now();
+    for first in (0..records).step_by(512) {
+        store.write((first..records.min(first + 512)).map(put).collect()).await?;
+    }
+    Ok((records, start.elapsed()))
+}
+
+async fn reads(store: &Store, records: usize) -> Result<Figure> {
+    let keys: Vec<_> = (0..4096).map(|_| key(fastrand::usize(..records))).collect();
+    let keys = &keys;
+    repeat(|| async move {
+        for key in keys {
+            store.get(key).await?.ok_or("a record is missing")?;
+        }
+        Ok(keys.len())
+    })
+    .await
+}
+
+async fn pages(store: &Store, records: usize) -> Result<Figure> {
+    repeat(|| async {
+        let key = key(fastrand::usize(..records));
+        let after = Some(campus_store::Position { values: Vec::new(), key });
+        store.page(&Query { after, ..Query::default() }, 50).await?;
+        Ok(1)
+    })
+    .await
+}
+
+async fn scan(store: &Store) -> Result<Figure> {
+    repeat(|| async {
+        let (mut scan, mut count) = (store.scan(Query::default()), 0);
+        while let Some(rows) = scan.next().await? {
+            count += rows.len();
+        }
+        Ok(count)
+    })
+    .await
+}
+
+async fn writes(store: &Store, next: &mut usize, batch: usize) -> Result<Figure> {
+    let next = std::cell::Cell::from_mut(next);
+    repeat(|| async {
+        let first = next.replace(next.get() + batch);
+        store.write((first..first + batch).map(put).collect()).await?;
+        Ok(batch)
+    })
+    .await
+}
+
+/// Callers that each write one record at a time, as the requests of clients do.
+async fn callers(store: &Store, next: &mut usize, callers: usize) -> Result<Figure> {
+    let (start, mut tasks) = (Instant::now(), Vec::new());
+    for caller in 0..callers {
+        let (store, first) = (store.clone(), *next + caller * 1_000_000);
+        tasks.push(tokio::spawn(async move {
+            let mut count = 0;
+            while start.elapsed() < TIME {
+                store.write(vec![put(first + count)]).await?;
+                count += 1;
+            }
+            Ok::<_, campus_store::StoreError>(count)
+        }));
+    }
+    *next += callers * 1_000_000;
+    let mut count = 0;
+    for task in tasks {
+        count += task.await??;
+    }
+    Ok((count, start.elapsed()))
+}

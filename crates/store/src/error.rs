@@ -1,0 +1,100 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Why a store could not do what it was asked. A write that ends in one of these has left nothing behind, except that
+/// after [`StoreError::Unavailable`] a machine that stops at that very moment may find it done when it starts again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Too many writes are waiting.
+    #[error("too many writes are waiting; try again in {} ms", retry_after.as_millis())]
+    Overloaded {
+        /// When the queue should have room again.
+        retry_after: Duration,
+    },
+    /// The disk or the database is full.
+    #[error("the disk is full; make room and try again")]
+    Full,
+    /// The database cannot be written.
+    #[error("the database is read-only; check the permissions of its file and folder")]
+    ReadOnly,
+    /// Another process holds the database.
+    #[error("another process holds the database locked; try again")]
+    Locked,
+    /// The database file is damaged, or is not the one that was opened.
+    #[error("the database file is damaged or was replaced; restore it from a backup")]
+    Corrupt,
+    /// The machine could not read or write.
+    #[error("the database cannot be reached: {0}")]
+    Unavailable(String),
+    /// The changes asked for are no longer kept.
+    #[error("the change log starts at {oldest}; read the records again and follow from the newest position")]
+    Compacted {
+        /// The oldest change that is kept.
+        oldest: u64,
+    },
+    /// The position asked for is newer than the newest change.
+    #[error("the change log has not reached this position; it belongs to another database")]
+    Future,
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+    /// The caller asked for something the table cannot do.
+    #[error("{0}")]
+    Invalid(String),
+    /// A fault of the store itself.
+    #[error("internal error of the store: {0}")]
+    Internal(String),
+}
+
+/// Why a store could not be opened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Another process, or another store of this one, has the database open.
+    #[error("{} is in use by another process; stop it, or choose another file", path.display())]
+    InUse {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// A newer version of this program has written the database.
+    #[error(
+        "{} has schema version {found}, and this program knows versions up to {supported}; use a newer program",
+        path.display()
+    )]
+    NewerSchema {
+        /// The database file.
+        path: PathBuf,
+        /// The version the database has.
+        found: u32,
+        /// The newest version this program knows.
+        supported: u32,
+    },
+    /// The file is something else.
+    #[error("{} is not a Campus database; choose another file", path.display())]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A column was declared unique, and records in the database share a value of it.
+    #[error("{}: column {column} must be unique, but record {key} has the same value as another", path.display())]
+    Duplicate {
+        /// The database file.
+        path: PathBuf,
+        /// The name of the column.
+        column: String,
+        /// The key of one of the records.
+        key: String,
+    },
+    /// The declaration of the table or a setting is wrong.
+    #[error("{0}")]
+    Invalid(String),
+    /// Opening failed for a reason that can also stop a store later.
+    #[error("{}: {source}", path.display())]
+    Store {
+        /// The database file.
+        path: PathBuf,
+        /// What went wrong.
+        source: StoreError,
+    },
+}

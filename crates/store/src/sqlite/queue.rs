@@ -1,0 +1,216 @@
+//! What waits to be written.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use crate::{Op, Outcome, StoreError};
+
+/// What one caller wants written.
+pub(super) struct Job {
+    pub(super) ops: Vec<Op>,
+    pub(super) bytes: usize,
+    pub(super) reply: oneshot::Sender<Result<Vec<Outcome>, StoreError>>,
+}
+
+/// A count of operations and the bytes of their bodies.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Load {
+    pub(super) ops: usize,
+    pub(super) bytes: usize,
+}
+
+pub(super) struct Queue {
+    state: Mutex<State>,
+    arrived: Condvar,
+    limit: Load,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    load: Load,
+    asleep: bool,
+    closed: bool,
+}
+
+/// What [`Queue::take`] gives the writer.
+pub(super) enum Taken {
+    Jobs(Vec<Job>),
+    /// Nothing came until the deadline.
+    Quiet,
+    /// Nothing is left and nothing more will come.
+    Closed,
+}
+
+impl Queue {
+    pub(super) fn new(limit: Load) -> Self {
+        Self { state: Mutex::default(), arrived: Condvar::new(), limit }
+    }
+
+    /// Adds a job; gives what waits already when there is no room. A job that is too large for the queue as such gets
+    /// in when nothing else waits.
+    pub(super) fn push(&self, job: Job) -> Result<(), Refused> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(Refused::Closed);
+        }
+        let load = Load { ops: state.load.ops + job.ops.len(), bytes: state.load.bytes + job.bytes };
+        if !state.jobs.is_empty() && (load.ops > self.limit.ops || load.bytes > self.limit.bytes) {
+            return Err(Refused::Overloaded(state.load));
+        }
+        state.load = load;
+        state.jobs.push_back(job);
+        // Waking costs a call into the system, and is needed only for a writer that sleeps.
+        if std::mem::take(&mut state.asleep) {
+            drop(state);
+            self.arrived.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Takes what waits, up to a bound but at least one job, without those whose callers are gone.
+    pub(super) fn take(&self, bound: Load, deadline: Instant) -> Taken {
+        let mut state = self.lock();
+        loop {
+            let jobs = state.drain(bound);
+            if !jobs.is_empty() {
+                return Taken::Jobs(jobs);
+            }
+            if state.closed {
+                return Taken::Closed;
+            }
+            let patience = deadline.saturating_duration_since(Instant::now());
+            if patience == Duration::ZERO {
+                return Taken::Quiet;
+            }
+            state.asleep = true;
+            state = self.arrived.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner).0;
+            state.asleep = false;
+        }
+    }
+
+    pub(super) fn load(&self) -> Load {
+        self.lock().load
+    }
+
+    /// Refuses further jobs.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.arrived.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why a job did not get into the queue.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    Overloaded(Load),
+    Closed,
+}
+
+impl State {
+    fn drain(&mut self, bound: Load) -> Vec<Job> {
+        let (mut jobs, mut load) = (Vec::new(), Load::default());
+        while let Some(next) = self.jobs.front() {
+            let gone = next.reply.is_closed();
+            let over = load.ops + next.ops.len() > bound.ops || load.bytes + next.bytes > bound.bytes;
+            if !gone && over && !jobs.is_empty() {
+                break;
+            }
+            let Some(job) = self.jobs.pop_front() else { break };
+            self.load.ops -= job.ops.len();
+            self.load.bytes -= job.bytes;
+            if !gone {
+                load = Load { ops: load.ops + job.ops.len(), bytes: load.bytes + job.bytes };
+                jobs.push(job);
+            }
+        }
+        jobs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Reply = oneshot::Receiver<Result<Vec<Outcome>, StoreError>>;
+
+    fn job(ops: usize, bytes: usize) -> (Job, Reply) {
+        let (reply, receiver) = oneshot::channel();
+        let op = Op::Delete { key: "a".to_owned(), expect: None };
+        (Job { ops: vec![op; ops], bytes, reply }, receiver)
+    }
+
+    fn sizes(taken: Taken) -> Vec<usize> {
+        match taken {
+            Taken::Jobs(jobs) => jobs.iter().map(|job| job.ops.len()).collect(),
+            Taken::Quiet | Taken::Closed => Vec::new(),
+        }
+    }
+
+    const LIMIT: Load = Load { ops: 10, bytes: 1000 };
+
+    #[test]
+    fn a_full_queue_refuses_at_once_and_says_what_waits() {
+        let queue = Queue::new(LIMIT);
+        let (first, _first) = job(8, 10);
+        let (second, _second) = job(3, 10);
+        let (third, _third) = job(1, 991);
+        queue.push(first).unwrap();
+        assert_eq!(queue.push(second), Err(Refused::Overloaded(Load { ops: 8, bytes: 10 })));
+        assert_eq!(queue.push(third), Err(Refused::Overloaded(Load { ops: 8, bytes: 10 })));
+    }
+
+    #[test]
+    fn a_job_larger_than_the_queue_gets_in_when_nothing_waits() {
+        let queue = Queue::new(LIMIT);
+        let (large, _large) = job(50, 5000);
+        queue.push(large).unwrap();
+        assert_eq!(sizes(queue.take(LIMIT, Instant::now())), [50]);
+    }
+
+    #[test]
+    fn what_waits_is_taken_in_order_up_to_the_bound() {
+        let queue = Queue::new(Load { ops: 100, bytes: 1000 });
+        let mut replies = Vec::new();
+        for ops in [4, 5, 2, 3] {
+            let (job, reply) = job(ops, 1);
+            replies.push(reply);
+            queue.push(job).unwrap();
+        }
+        assert_eq!(sizes(queue.take(LIMIT, Instant::now())), [4, 5]);
+        assert_eq!(queue.load(), Load { ops: 5, bytes: 2 });
+        assert_eq!(sizes(queue.take(LIMIT, Instant::now())), [2, 3]);
+        assert!(matches!(queue.take(LIMIT, Instant::now()), Taken::Quiet));
+    }
+
+    #[test]
+    fn a_job_whose_caller_is_gone_is_left_out() {
+        let queue = Queue::new(LIMIT);
+        let (kept, _kept) = job(2, 1);
+        let (gone, reply) = job(3, 1);
+        drop(reply);
+        queue.push(gone).unwrap();
+        queue.push(kept).unwrap();
+        assert_eq!(sizes(queue.take(LIMIT, Instant::now())), [2]);
+        assert_eq!(queue.load(), Load::default());
+    }
+
+    #[test]
+    fn a_closed_queue_gives_what_waits_and_then_ends() {
+        let queue = Queue::new(LIMIT);
+        let (waiting, _waiting) = job(1, 1);
+        let (late, _late) = job(1, 1);
+        queue.push(waiting).unwrap();
+        queue.close();
+        assert_eq!(queue.push(late), Err(Refused::Closed));
+        assert_eq!(sizes(queue.take(LIMIT, Instant::now())), [1]);
+        assert!(matches!(queue.take(LIMIT, Instant::now()), Taken::Closed));
+    }
+}

@@ -1,0 +1,222 @@
+use std::sync::Arc;
+
+use crate::sqlite::{Sqlite, SqliteChanges};
+use crate::{Change, Config, Op, OpenError, Outcome, Page, Query, Row, Rows, StoreError, Table};
+
+/// How many bytes a page has at most: replies of 4 MiB are refused by most clients.
+const PAGE_BYTES: usize = 3 << 20;
+/// How much a chunk of a scan has at most.
+const SCAN_ROWS: usize = 512;
+const SCAN_BYTES: usize = 256 << 10;
+
+/// Records and their change log. Clones share one store.
+#[derive(Clone)]
+pub struct Store {
+    engine: Engine,
+}
+
+/// The databases a store can stand on.
+#[derive(Clone)]
+enum Engine {
+    Sqlite(Arc<Sqlite>),
+}
+
+/// What a store has done and is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Operations that wait to be written.
+    pub queue_ops: u64,
+    /// Bytes of bodies that wait to be written.
+    pub queue_bytes: u64,
+    /// Writes that were refused because too many were waiting.
+    pub overloaded: u64,
+    /// Transactions committed.
+    pub commits: u64,
+    /// Operations committed, whatever their outcome.
+    pub ops: u64,
+    /// Transactions that failed.
+    pub failures: u64,
+    /// Times the write-ahead log was copied into the database.
+    pub checkpoints: u64,
+    /// Bytes in the write-ahead log.
+    pub wal_bytes: u64,
+    /// The newest change.
+    pub newest: u64,
+    /// The oldest change kept; one more than `newest` when there is none.
+    pub oldest: u64,
+}
+
+impl Store {
+    /// Opens the database, making it when it is missing and bringing its schema up to date.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub async fn open(config: Config, table: Table) -> Result<Self, OpenError> {
+        Ok(Self { engine: Engine::Sqlite(Arc::new(Sqlite::open(config, table).await?)) })
+    }
+
+    /// One record.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn get(&self, key: &str) -> Result<Option<Row>, StoreError> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.get(key),
+        }
+    }
+
+    /// Several records, in the order of the keys.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Row>>, StoreError> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.get_many(keys).await,
+        }
+    }
+
+    /// At most `size` records of a query (at least one is read), and where the next ones start.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn page(&self, query: &Query, size: usize) -> Result<Page, StoreError> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.page(query, size.max(1), PAGE_BYTES).await,
+        }
+    }
+
+    /// All records of a query, in chunks.
+    #[must_use]
+    pub fn scan(&self, query: Query) -> Scan {
+        Scan { store: self.clone(), query, done: false }
+    }
+
+    /// Writes, and answers when it is on disk. The operations are independent of each other: one that is not done does
+    /// not undo its neighbours. All of one call are in one transaction, and so become visible together.
+    ///
+    /// A caller that drops this future before its turn has come leaves no trace.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn write(&self, ops: Vec<Op>) -> Result<Vec<Outcome>, StoreError> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.write(ops).await,
+        }
+    }
+
+    /// The position of the newest change; 0 when there is none.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn position(&self) -> Result<u64, StoreError> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.position(),
+        }
+    }
+
+    /// The changes behind a position: first those in the log, then each new one as it comes.
+    #[must_use]
+    pub fn changes(&self, after: u64) -> Changes {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => {
+                Changes { engine: Following::Sqlite(SqliteChanges::new(Arc::clone(sqlite), after)) }
+            }
+        }
+    }
+
+    /// A random number made with the database: what was handed out by one database is not for another.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.id(),
+        }
+    }
+
+    /// Reads from the database file, to see whether it can be read.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn check(&self) -> Result<(), StoreError> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.check().await,
+        }
+    }
+
+    /// What the store has done and is doing.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.stats(),
+        }
+    }
+
+    /// Refuses further writes, finishes those that wait, and closes the database. Everything after it is
+    /// [`StoreError::Closed`].
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn close(&self) -> Result<(), StoreError> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.close().await,
+        }
+    }
+}
+
+/// A reading of all records of a query, made by [`Store::scan`].
+pub struct Scan {
+    store: Store,
+    query: Query,
+    done: bool,
+}
+
+impl Scan {
+    /// The next records, at most 512 and about 256 KiB; `None` at the end.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn next(&mut self) -> Result<Option<Rows>, StoreError> {
+        if self.done {
+            return Ok(None);
+        }
+        // A long scan may not have to wait for anything; others want their turn too.
+        tokio::task::consume_budget().await;
+        let page = match &self.store.engine {
+            Engine::Sqlite(sqlite) => sqlite.page(&self.query, SCAN_ROWS, SCAN_BYTES).await?,
+        };
+        match page.next {
+            Some(next) => self.query.after = Some(next),
+            None => self.done = true,
+        }
+        Ok(Some(page.rows).filter(|rows| !rows.is_empty()))
+    }
+}
+
+/// A reading of the change log, made by [`Store::changes`].
+pub struct Changes {
+    engine: Following,
+}
+
+enum Following {
+    Sqlite(SqliteChanges),
+}
+
+impl Changes {
+    /// The next changes, in order, none left out and none twice. Waits until there is one; never empty.
+    ///
+    /// # Errors
+    /// [`StoreError::Compacted`] when changes behind the position are no longer kept, [`StoreError::Future`] for a
+    /// position the log has not reached, [`StoreError::Closed`] when the store is closed, and see [`StoreError`].
+    pub async fn next(&mut self) -> Result<Vec<Change>, StoreError> {
+        match &mut self.engine {
+            Following::Sqlite(changes) => changes.next().await,
+        }
+    }
+
+    /// The position of the last change that was handed out.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        match &self.engine {
+            Following::Sqlite(changes) => changes.position(),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Real services, on free ports and a folder of their own.
+
+use std::{net::SocketAddr, path::Path, thread::JoinHandle};
+
+use campus_chassis::BuildInfo;
+use campus_host::{Host, Part, Settings};
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tonic::transport::Channel;
+
+/// Services that run until they are dropped.
+pub struct Campus {
+    /// Address of the gRPC port.
+    pub grpc: SocketAddr,
+    /// Address of the admin port.
+    pub admin: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+    dir: Option<TempDir>,
+}
+
+impl Campus {
+    /// Starts services on an empty folder.
+    pub fn start(parts: &[Part]) -> Self {
+        Self::start_with(parts, |_| ())
+    }
+
+    /// As [`start`](Self::start), with other settings.
+    pub fn start_with(parts: &[Part], change: impl FnOnce(&mut Settings)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut campus = Self::start_in(dir.path(), parts, change);
+        campus.dir = Some(dir);
+        campus
+    }
+
+    /// Starts services on a folder that stays.
+    pub fn start_in(dir: &Path, parts: &[Part], change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings::default();
+        settings.store.dir = dir.to_owned();
+        settings.server.listen.set_port(0);
+        settings.admin.listen.set_port(0);
+        change(&mut settings);
+        let parts = parts.to_vec();
+        let (stop, stopped) = oneshot::channel();
+        let (tell, started) = std::sync::mpsc::sync_channel(1);
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let info = BuildInfo::new("campus-test", "0.0.0", "test");
+                let host = Host::build(&settings, &parts, info).await.unwrap();
+                tell.send((host.grpc_addr(), host.admin_addr())).unwrap();
+                let shutdown = async { drop(stopped.await) };
+                host.run_until(shutdown).await.unwrap();
+            });
+        });
+        let (grpc, admin) = started.recv().expect("the services start");
+        Self { grpc, admin, stop: Some(stop), thread: Some(thread), dir: None }
+    }
+
+    /// The folder of the databases.
+    pub fn dir(&self) -> Option<&Path> {
+        self.dir.as_ref().map(TempDir::path)
+    }
+
+    /// A connection of its own.
+    pub async fn channel(&self) -> Channel {
+        Channel::from_shared(format!("http://{}", self.grpc)).unwrap().connect().await.unwrap()
+    }
+
+    /// Tells the services to stop and does not wait.
+    pub fn begin_stop(&mut self) {
+        drop(self.stop.take());
+    }
+
+    /// Stops the services and waits until they have.
+    pub fn stop(mut self) {
+        self.finish();
+    }
+
+    fn finish(&mut self) {
+        self.begin_stop();
+        if let Some(thread) = self.thread.take() {
+            let ended = thread.join();
+            assert!(ended.is_ok() || std::thread::panicking(), "the services ended with a panic");
+        }
+    }
+}
+
+impl Drop for Campus {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
