@@ -55,23 +55,23 @@ pub(crate) struct CompletionArgs {
 /// Arguments of `version`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct VersionArgs {
-    /// Form of the output [default: one line]
-    #[arg(long, short, value_name = "FORMAT", value_enum)]
+    /// Form of the output: table, json, csv or ndjson [default: one line]
+    #[arg(long, short, value_name = "FORMAT", value_enum, hide_possible_values = true)]
     pub(crate) output: Option<Format>,
 }
 
 /// The whole command line.
 pub(crate) fn command(kinds: &[Kind]) -> Command {
-    let top = Command::new("campus")
+    let top = ClientArgs::augment_args(Command::new("campus"));
+    let top = top.subcommands(kinds.iter().map(commands::command));
+    TopCommand::augment_subcommands(top)
         .about("The server of employees and students for one machine, and the client of every such server")
         .version(env!("CARGO_PKG_VERSION"))
         .disable_help_subcommand(true)
         .subcommand_required(true)
         .arg_required_else_help(true)
         .max_term_width(100)
-        .after_help(examples::top(kinds));
-    let top = ClientArgs::augment_args(top).subcommands(kinds.iter().map(commands::command));
-    TopCommand::augment_subcommands(top)
+        .after_help(examples::top(kinds))
 }
 
 #[cfg(test)]

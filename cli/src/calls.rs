@@ -3,10 +3,13 @@
 use std::{future::Future, time::Duration};
 
 use bytes::{Buf, BufMut, Bytes};
-use futures_util::Stream;
+use futures_util::{FutureExt, Stream};
 use http::uri::PathAndQuery;
 use prost::Message;
-use tokio::time::Instant;
+use tokio::{
+    task::coop::consume_budget,
+    time::{Instant, timeout},
+};
 use tonic::{
     Request, Status, Streaming,
     client::Grpc,
@@ -160,7 +163,17 @@ impl Replies {
     /// # Errors
     /// What the call ended with.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Status> {
+        // A server that is faster than this side must not keep anything else from running, such as Ctrl-C.
+        consume_budget().await;
         until(self.by, self.stream.message()).await
+    }
+
+    /// As [`next`](Self::next), but `None` if nothing comes for `idle`.
+    pub(crate) async fn soon(&mut self, idle: Duration) -> Option<Result<Option<Bytes>, Status>> {
+        if let Some(ready) = self.next().now_or_never() {
+            return Some(ready);
+        }
+        timeout(idle, self.next()).await.ok()
     }
 }
 

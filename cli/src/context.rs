@@ -33,8 +33,9 @@ pub(crate) struct ClientArgs {
     /// Longest that a call may take, for example 500ms, 10s, 2m [default: 10s; none for streams]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
-    /// Form of the output [default: table on a terminal; otherwise json for one record, ndjson for many]
-    #[arg(long, short, value_name = "FORMAT", value_enum)]
+    /// Form of the output: table, json, csv or ndjson [default: table on a terminal; else json for one record,
+    /// ndjson for many]
+    #[arg(long, short, value_name = "FORMAT", value_enum, hide_possible_values = true)]
     pub(crate) output: Option<Format>,
 }
 

@@ -1,8 +1,13 @@
 //! `demo`: every service with the example data, and what to try.
 
-use std::{env, net::SocketAddr, path::Path};
+use std::{
+    env,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use campus_proto::standard::{ListRequest, ListResponse};
+use etcetera::BaseStrategy;
 use prost::Message;
 
 use crate::{
@@ -14,7 +19,7 @@ use crate::{
     kind::{Kind, Verb},
     output::print,
     serve,
-    server::{self, Running},
+    server::{self, Running, Settings},
     terminal::say,
 };
 
@@ -29,15 +34,29 @@ const EXAMPLES: [(&str, &str, InputFormat); 2] = [
 /// # Errors
 /// If the server does not start, or the examples cannot be loaded.
 pub(crate) fn run(kinds: &[Kind], args: &ServeArgs) -> Result<(), Failure> {
-    let mut settings = serve::settings(args, "demo")?;
-    let folder = settings.default_data_dir.clone();
-    // The demo never touches the data of a real server, which a file or the environment may name.
-    settings.data_dir = Some(folder.clone());
+    // Never the data of a real server, which a file or the environment may name.
+    let folder = args.data_dir.clone().map_or_else(demo_folder, Ok)?;
+    let settings = Settings { data_dir: Some(folder.clone()), log_level: Some("warn"), ..serve::settings(args) };
     let running = server::start(settings)?;
-    block_on(load(kinds, running.grpc))?;
-    print(&welcome(&running, &folder))?;
+    let loaded = block_on(async {
+        tokio::select! {
+            loaded = load(kinds, running.grpc) => loaded.map(|()| true),
+            // The server hears it as well, and stops.
+            _ = tokio::signal::ctrl_c() => Ok(false),
+        }
+    })?;
+    if loaded {
+        print(&welcome(&running, &folder))?;
+    }
     running.wait()?;
     Ok(())
+}
+
+fn demo_folder() -> Result<PathBuf, Failure> {
+    let base = etcetera::choose_base_strategy().map_err(|error| {
+        Failure::new(exit::FILE, format!("cannot tell where data is kept here: {error}")).note("say it: --data-dir DIR")
+    })?;
+    Ok(base.data_dir().join("campus-demo"))
 }
 
 async fn load(kinds: &[Kind], server: SocketAddr) -> Result<(), Failure> {
@@ -66,19 +85,20 @@ async fn is_empty(context: &Context, kind: &Kind) -> Result<bool, Failure> {
 fn welcome(running: &Running, folder: &Path) -> String {
     let Running { grpc, admin, .. } = running;
     let campus = program(&format!("http://{grpc}"));
+    let (services, probes) = (format!("http://{grpc}"), format!("http://{admin}"));
     format!(
         "\
 Campus is running.
 
-  services   http://{grpc}    (gRPC, with reflection)
-  admin      http://{admin}     (/readyz, /metrics, /version)
+  services   {services:<26} gRPC, with reflection
+  admin      {probes:<26} /readyz, /metrics, /version
   data       {}
 
 Try, in another terminal:
 
   {campus} health
-  {campus} employee list --filter 'hire_date >= \"2020-01-01\"' --order-by 'family_name, given_name'
-  {campus} employee create --given-name Mira --family-name Okonjo --gender female --hire-date 2026-09-01
+  {campus} employee list --filter 'hire_date >= \"2020-01-01\"' --order-by 'family_name, given_name' --limit 10
+  {campus} employee create --given-name Mira --family-name Okafor --gender female --hire-date 2026-09-01
   {campus} student list --filter 'education_level = \"EDUCATION_LEVEL_HIGHER\"' --limit 5 -o json
   {campus} student export -o csv | head -n 3
 

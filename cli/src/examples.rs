@@ -10,7 +10,7 @@ Examples:
   campus health
   campus --server 10.0.0.5:50051 health -o json
 
-Exits with 0 if every service is serving, else with 69.";
+Exits with 0 if all that the server has is serving, else with 69.";
 
 /// Of `serve`.
 pub(crate) const SERVE: &str = "\
@@ -41,9 +41,14 @@ Examples:
   campus version -o json";
 
 const EXITS: &str = "\
-Exit codes: 0 done; 1 the answer was an error about the records (unknown, taken, refused, rejected rows);
-64 bad usage; 69 the server is not there or does not answer in time; 70 internal error; 74 trouble with a
-local file; 130 interrupted.";
+Exit codes:
+  0    done
+  1    the answer was an error about the records: unknown, taken, refused, rejected rows
+  64   bad usage
+  69   the server is not there, or cannot serve the call now, or not in time
+  70   internal error
+  74   trouble with a local file
+  130  interrupted";
 
 /// Of `campus` itself.
 pub(crate) fn top(kinds: &[Kind]) -> String {
@@ -53,6 +58,14 @@ pub(crate) fn top(kinds: &[Kind]) -> String {
     format!(
         "Examples:\n  campus demo\n  campus {first} list\n  campus {first} list -o json --limit 3\n  \
          campus {singular} export --output-file {last}.csv\n\n{EXITS}"
+    )
+}
+
+/// Of all commands of a kind of record.
+pub(crate) fn kind(kind: &Kind) -> String {
+    let Kind { singular, plural, .. } = kind;
+    format!(
+        "Examples:\n  campus {singular} list\n  campus {singular} import {plural}.csv\n  campus {singular} create --help"
     )
 }
 
@@ -98,11 +111,10 @@ fn notes(kind: &Kind, verb: &str) -> Option<String> {
     let settable = || kind.settable().map(|field| field.name).collect::<Vec<_>>().join(", ");
     match verb {
         "import" => Some(format!(
-            "Columns that are called like fields map themselves, letter case aside, with - or a space for _:\n\
-             id or name, {}.\n\
-             Empty cells are left unset. Values of enums may be shortened (M, male), what is nested is JSON.\n\
-             A record that is there already is replaced. The last line on stderr says what was done; the exit\n\
-             code is 0 only if nothing was rejected.",
+            "Columns that are called like fields map themselves, letter case aside, with - or a space for _: id or \
+             name, {}. Empty cells are left unset. Values of enums may be shortened (M, male); what is nested is \
+             JSON.\n\nA record that is there already is replaced. The last line on stderr says what was done; the \
+             exit code is 0 only if nothing was rejected.",
             settable()
         )),
         "lookup" => Some("What is not found is named on stderr; the exit code is then 1.".to_owned()),
@@ -117,8 +129,8 @@ fn notes(kind: &Kind, verb: &str) -> Option<String> {
 /// Values for fields that are often there. They only make the examples readable.
 const SAMPLES: [(&str, &str); 6] = [
     ("given_name", "Mira"),
-    ("family_name", "Okonjo"),
-    ("email", "mira.okonjo@campus.example"),
+    ("family_name", "Okafor"),
+    ("email", "mira.okafor@campus.example"),
     ("region", "Scotland"),
     ("hire_date", "2024-09-01"),
     ("birth_date", "1988-05-17"),

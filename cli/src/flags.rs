@@ -41,15 +41,15 @@ pub(crate) struct Given {
     pub(crate) etag: Option<String>,
 }
 
-/// Adds a flag for each field that a client may set.
-pub(crate) fn add(mut command: Command, kind: &Kind) -> Command {
+/// Adds a flag for each field that a client may set. `whole` says whether required fields have to be there.
+pub(crate) fn add(mut command: Command, kind: &Kind, whole: bool) -> Command {
     for field in kind.settable() {
         let long = long(&command, field);
         command = command.arg(
             Arg::new(field.name)
                 .long(long)
                 .value_name(value_name(field))
-                .help(help(field))
+                .help(help(field, whole))
                 .help_heading(HEADING)
                 .action(if field.repeated { ArgAction::Append } else { ArgAction::Set })
                 .allow_hyphen_values(true),
@@ -74,14 +74,15 @@ fn value_name(field: &Field) -> String {
         _ if field.repeated => "JSON".to_owned(),
         FieldKind::String => "TEXT".to_owned(),
         FieldKind::Bool => "yes|no".to_owned(),
-        FieldKind::Enum(of) => value::short_names(of).join("|"),
+        FieldKind::Enum(_) => "VALUE".to_owned(),
         FieldKind::Message(_) | FieldKind::Map(_) => "JSON".to_owned(),
         _ => "NUMBER".to_owned(),
     }
 }
 
-fn help(field: &Field) -> String {
+fn help(field: &Field, whole: bool) -> String {
     let what = match field.kind {
+        FieldKind::Enum(of) if !field.repeated => value::short_names(of).join(", "),
         FieldKind::Message(of) if field.repeated => {
             format!("{}, as JSON: one, or a list of them; may be given again", of.name())
         }
@@ -90,7 +91,7 @@ fn help(field: &Field) -> String {
         _ if field.repeated => "as a JSON list; may be given again".to_owned(),
         _ => String::new(),
     };
-    let required = if field.required { "required" } else { "" };
+    let required = if field.required && whole { "required" } else { "" };
     [what.as_str(), required].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
 }
 

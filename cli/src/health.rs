@@ -31,6 +31,8 @@ struct Response {
 const CHECK: &str = "/grpc.health.v1.Health/Check";
 const STATES: [&str; 4] = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"];
 const SERVING: &str = "SERVING";
+/// The answer for a service that the server does not have, which is no fault where each has a server of its own.
+const ELSEWHERE: &str = "NOT_SERVED_HERE";
 
 /// Runs `health`.
 ///
@@ -44,7 +46,7 @@ pub(crate) async fn run(kinds: &[Kind], client: &ClientArgs) -> Result<(), Failu
         states.push((service, check(&context, service).await?));
     }
     print(&text(&states, Format::or_default(context.format, Format::Json))?)?;
-    let is_well = states.iter().all(|(_, state)| *state == SERVING);
+    let is_well = states.iter().all(|(_, state)| [SERVING, ELSEWHERE].contains(state));
     if is_well { Ok(()) } else { Err(Failure::silent(exit::UNAVAILABLE)) }
 }
 
@@ -57,7 +59,7 @@ async fn check(context: &Context, service: &str) -> Result<&'static str, Failure
             let state = state.map_err(|error| Failure::new(exit::INTERNAL, format!("malformed answer: {error}")))?;
             Ok(STATES.get(state).copied().unwrap_or("UNKNOWN"))
         }
-        Err(status) if status.code() == Code::NotFound => Ok("NOT_SERVED_HERE"),
+        Err(status) if status.code() == Code::NotFound => Ok(ELSEWHERE),
         Err(status) => Err(context.failure(&status, "Health/Check")),
     }
 }

@@ -111,7 +111,7 @@ fn client(top: &ArgMatches, below: &ArgMatches) -> Result<ClientArgs, Failure> {
 }
 
 /// Runs a client. Its connection lives on a thread of its own, so that a slow reader of stdout does not hold it up.
-fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(exit::INTERNAL, format!("cannot start a thread: {error}")))?;
     let done = runtime.block_on(work);

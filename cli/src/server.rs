@@ -1,14 +1,19 @@
 //! The one way from the command line to the server.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{fmt::Display, net::SocketAddr, path::PathBuf, thread};
+
+use campus_chassis::{config, logs, signals};
+use campus_host::{Host, Part, build_info};
+use tokio::sync::oneshot;
 
 use crate::failure::{Failure, exit};
 
-/// What the command line says of the server. What is `None` was not said there.
-#[derive(Debug, Clone)]
+/// Every service of this program.
+const PARTS: [Part; 2] = [Part::of::<campus_employee::Employees>(), Part::of::<campus_student::Students>()];
+
+/// What the command line says of the server. What is `None` comes from the environment, the file or the defaults.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Settings {
-    /// Folder of the data if neither the command line, the environment nor the file names one.
-    pub(crate) default_data_dir: PathBuf,
     /// Folder of the data.
     pub(crate) data_dir: Option<PathBuf>,
     /// Address of the services.
@@ -17,6 +22,8 @@ pub(crate) struct Settings {
     pub(crate) admin_listen: Option<SocketAddr>,
     /// File of settings.
     pub(crate) config: Option<PathBuf>,
+    /// How much is logged.
+    pub(crate) log_level: Option<&'static str>,
 }
 
 /// A server that listens.
@@ -26,15 +33,21 @@ pub(crate) struct Running {
     pub(crate) grpc: SocketAddr,
     /// Where its probes and metrics are.
     pub(crate) admin: SocketAddr,
+    thread: thread::JoinHandle<Result<(), StartError>>,
 }
 
 /// Why a server did not start, or did not end well.
 #[derive(Debug)]
 pub(crate) struct StartError {
     /// What was wrong, where, and what to do.
-    pub(crate) message: String,
-    /// One of [`exit`].
-    pub(crate) exit: u8,
+    message: String,
+    exit: u8,
+}
+
+impl StartError {
+    fn new(exit: u8, error: impl Display) -> Self {
+        Self { message: error.to_string(), exit }
+    }
 }
 
 impl From<StartError> for Failure {
@@ -48,8 +61,19 @@ impl From<StartError> for Failure {
 /// # Errors
 /// If the settings are wrong, an address is taken, or the data cannot be opened.
 pub(crate) fn start(settings: Settings) -> Result<Running, StartError> {
-    let _ = settings;
-    Err(StartError { message: "this build has no server".to_owned(), exit: exit::INTERNAL })
+    let settings = load(settings).map_err(|error| StartError::new(exit::USAGE, error))?;
+    logs::init(&settings.log).map_err(|error| StartError::new(exit::USAGE, error))?;
+    let (tell, listening) = oneshot::channel();
+    let thread = thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.map_err(|error| StartError::new(exit::INTERNAL, error))?.block_on(serve(settings, tell))
+    });
+    match listening.blocking_recv() {
+        Ok((grpc, admin)) => Ok(Running { grpc, admin, thread }),
+        Err(_) => {
+            Err(joined(thread).err().unwrap_or_else(|| StartError::new(exit::INTERNAL, "the server ended at once")))
+        }
+    }
 }
 
 impl Running {
@@ -58,6 +82,34 @@ impl Running {
     /// # Errors
     /// If it did not stop well.
     pub(crate) fn wait(self) -> Result<(), StartError> {
-        Ok(())
+        joined(self.thread)
     }
+}
+
+fn joined(thread: thread::JoinHandle<Result<(), StartError>>) -> Result<(), StartError> {
+    thread.join().unwrap_or_else(|_| Err(StartError::new(exit::INTERNAL, "the server failed; its log says why")))
+}
+
+async fn serve(
+    settings: campus_host::Settings,
+    tell: oneshot::Sender<(SocketAddr, SocketAddr)>,
+) -> Result<(), StartError> {
+    let shutdown = signals::shutdown().map_err(|error| StartError::new(exit::INTERNAL, error))?;
+    let host = Host::build(&settings, &PARTS, build_info("campus")).await;
+    let host = host.map_err(|error| StartError::new(error.exit_code(), error))?;
+    // Nobody waits for this who is gone.
+    let _ = tell.send((host.grpc_addr(), host.admin_addr()));
+    host.run_until(shutdown).await.map_err(|error| StartError::new(error.exit_code(), error))
+}
+
+fn load(settings: Settings) -> Result<campus_host::Settings, config::ConfigError> {
+    let text = |address: SocketAddr| address.to_string();
+    let given = [
+        ("server.listen", settings.listen.map(text)),
+        ("admin.listen", settings.admin_listen.map(text)),
+        ("store.dir", settings.data_dir.map(|dir| dir.display().to_string())),
+        ("log.level", settings.log_level.map(str::to_owned)),
+    ];
+    let overrides = given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
+    config::load(config::Sources::process(settings.config, overrides))
 }

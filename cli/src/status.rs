@@ -34,7 +34,7 @@ const TABLE: [Row; 16] = [
     row(Code::PermissionDenied, "PERMISSION_DENIED", exit::RECORDS, ""),
     row(Code::ResourceExhausted, "RESOURCE_EXHAUSTED", exit::UNAVAILABLE, ""),
     row(Code::FailedPrecondition, "FAILED_PRECONDITION", exit::RECORDS, ""),
-    row(Code::Aborted, "ABORTED", exit::RECORDS, "read the record again and repeat the change with its etag"),
+    row(Code::Aborted, "ABORTED", exit::RECORDS, ""),
     row(Code::OutOfRange, "OUT_OF_RANGE", exit::RECORDS, ""),
     row(
         Code::Unimplemented,
@@ -81,9 +81,16 @@ pub(crate) fn failure(status: &Status, call: &str, server: &str) -> Failure {
     let name = find(status.code()).map_or("OK", |row| row.name);
     let cut = is_cut(status);
     let exit = if cut { exit::UNAVAILABLE } else { exit_code(status.code()) };
-    let mut failure = Failure::new(exit, format!("{} ({name})", printable(&headline(status))));
-    for violation in violations(status) {
+    let violations = violations(status);
+    // The message of a server may list them as well.
+    let headline = if violations.is_empty() { headline(status) } else { "the request is not valid".to_owned() };
+    let mut failure = Failure::new(exit, format!("{} ({name})", printable(&headline)));
+    for violation in violations {
         failure = failure.note(violation);
+    }
+    if let Some(resource) = status.get_details_resource_info().filter(|r| !status.message().contains(&r.resource_name))
+    {
+        failure = failure.note(printable(&resource.resource_name));
     }
     failure = failure.note(format!("calling {call} at {server}"));
     if let Some(wait) = retry_after(status) {
@@ -170,7 +177,7 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "2 fields are wrong (INVALID_ARGUMENT)",
+                "the request is not valid (INVALID_ARGUMENT)",
                 "  employee.email: is not an e-mail address",
                 "  employee.hire_date: is before birth_date",
                 "  calling CreateEmployee at http://127.0.0.1:50051",

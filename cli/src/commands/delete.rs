@@ -40,7 +40,8 @@ pub(crate) async fn run(context: &Context, kind: &Kind, args: DeleteArgs) -> Res
         match context.caller.unary(&call.path, &request, context.unary_deadline()).await {
             Ok(_) => terminal::say(&format!("deleted {}", terminal::printable(&name))),
             Err(status) => {
-                let failure = context.failure(&status, call.name);
+                let failure =
+                    context.failure(&status, call.name).note(format!("deleting {}", terminal::printable(&name)));
                 if failure.exit() != exit::RECORDS || args.names.len() == 1 {
                     return Err(failure);
                 }

@@ -9,7 +9,6 @@ use std::{
 
 use campus_proto::standard::StreamRequest;
 use clap::Args;
-use tokio::time::timeout;
 
 use super::mask;
 use crate::{
@@ -130,9 +129,9 @@ impl<'a> Export<'a> {
         progress: &Progress,
     ) -> Result<Option<tonic::Status>, Failure> {
         loop {
-            let next = match timeout(IDLE, replies.next()).await {
-                Ok(next) => next,
-                Err(_) => {
+            let next = match replies.soon(IDLE).await {
+                Some(next) => next,
+                None => {
                     sink.flush()?;
                     replies.next().await
                 }

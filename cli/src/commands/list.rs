@@ -18,10 +18,10 @@ const LARGEST_PAGE: u64 = 1000;
 /// Arguments of `list`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ListArgs {
-    /// Which records, in the AIP-160 language, for example 'family_name = "Facello" AND hire_date < "1990-01-01"'
+    /// Which records, in the AIP-160 language: comparisons of fields, AND, OR, NOT, parentheses
     #[arg(long, value_name = "FILTER", default_value = "", hide_default_value = true)]
     filter: String,
-    /// In which order, for example 'family_name, hire_date desc'
+    /// In which order: fields separated by commas, each with ` desc` or not
     #[arg(long, value_name = "FIELDS", default_value = "", hide_default_value = true)]
     order_by: String,
     /// Records of one page; the server has a default and a limit

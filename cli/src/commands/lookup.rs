@@ -10,7 +10,7 @@ use bytes::Bytes;
 use campus_proto::standard::{LookupRequest, LookupResponse};
 use clap::Args;
 use prost::Message;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::reply;
@@ -52,9 +52,9 @@ pub(crate) async fn run(context: &Context, kind: &Kind, args: LookupArgs) -> Res
     let mut replies = replies.map_err(|status| context.failure(&status, call.name))?;
     let (mut missing, mut last) = (0_u64, String::new());
     loop {
-        let next = match timeout(IDLE, replies.next()).await {
-            Ok(next) => next,
-            Err(_) => {
+        let next = match replies.soon(IDLE).await {
+            Some(next) => next,
+            None => {
                 sink.flush()?;
                 replies.next().await
             }

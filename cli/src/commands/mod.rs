@@ -25,16 +25,16 @@ use crate::{
 pub(crate) fn command(kind: &Kind) -> Command {
     let below = VERBS.iter().filter(|verb| kind.call(verb.needs).is_some());
     let below = below.map(|verb| {
-        let command = Command::new(verb.name).about((verb.about)(kind));
-        let command = command.after_help(examples::of(kind, verb.name));
-        (verb.args)(command, kind)
+        // Last, because arguments bring a description of themselves.
+        (verb.args)(Command::new(verb.name), kind).about((verb.about)(kind)).after_help(examples::of(kind, verb.name))
     });
-    let command = Command::new(kind.singular)
+    ClientArgs::augment_args(Command::new(kind.singular))
+        .mut_args(|arg| arg.global(true))
         .about(format!("Work with {}", kind.plural))
+        .after_help(examples::kind(kind))
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommands(below);
-    ClientArgs::augment_args(command).mut_args(|arg| arg.global(true))
+        .subcommands(below)
 }
 
 /// A command below a kind of record.
@@ -50,7 +50,7 @@ const VERBS: [VerbCommand; 9] = [
         name: "create",
         needs: Verb::Create,
         about: |kind| format!("Add {}", kind.one()),
-        args: |command, kind| flags::add(create::CreateArgs::augment_args(command), kind),
+        args: |command, kind| flags::add(create::CreateArgs::augment_args(command), kind, true),
     },
     VerbCommand {
         name: "get",
@@ -68,7 +68,7 @@ const VERBS: [VerbCommand; 9] = [
         name: "update",
         needs: Verb::Update,
         about: |kind| format!("Change fields of {}", kind.one()),
-        args: |command, kind| flags::add(update::UpdateArgs::augment_args(command), kind),
+        args: |command, kind| flags::add(update::UpdateArgs::augment_args(command), kind, false),
     },
     VerbCommand {
         name: "delete",

@@ -88,7 +88,7 @@ impl Watch<'_> {
                         Ok(None) => break tonic::Status::unavailable("the server has ended the watch"),
                         Ok(Some(step)) => {
                             patience.reset();
-                            self.show(step)?;
+                            self.show(&step)?;
                         }
                     }
                 },
@@ -99,13 +99,13 @@ impl Watch<'_> {
         }
     }
 
-    fn show(&mut self, bytes: bytes::Bytes) -> Result<(), Failure> {
+    fn show(&mut self, bytes: &bytes::Bytes) -> Result<(), Failure> {
         let step: WatchResponse = reply(bytes.clone(), self.call.name)?;
         if step.change_type() != ChangeType::Unspecified {
             match &mut self.form {
                 Form::Lines(kind) => output::print(&line(kind, &step))?,
                 Form::Sink(sink) => {
-                    sink.record(&bytes)?;
+                    sink.record(bytes)?;
                     sink.flush()?;
                 }
             }

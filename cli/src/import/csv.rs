@@ -142,3 +142,111 @@ impl<R: Read> Read for Tail<R> {
         Ok(count)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::mapping::MappingArgs, *};
+    use crate::kind::kinds;
+
+    fn mapping() -> Mapping {
+        Mapping::new(&kinds().unwrap()[0], &MappingArgs::default()).unwrap()
+    }
+
+    type Found = (u64, Result<String, String>);
+
+    fn read(text: &[u8]) -> Result<Vec<Found>, String> {
+        let mapping = mapping();
+        let kind = mapping.kind().clone();
+        let mut rows = CsvRows::new(text, b',', mapping, false).map_err(|failure| failure.to_string())?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next() {
+            let row = row.map_err(|failure| failure.to_string())?;
+            let record = row.record.map(|record| {
+                let mut json = String::new();
+                kind.message.to_json(&record, &campus_schema::JsonOptions::default(), &mut json).unwrap();
+                json
+            });
+            found.push((row.line, record));
+        }
+        Ok(found)
+    }
+
+    fn lines(text: &str) -> Vec<u64> {
+        read(text.as_bytes()).unwrap().into_iter().map(|(line, _)| line).collect()
+    }
+
+    #[test]
+    fn a_row_becomes_a_record() {
+        let text = "\u{feff}ID,Given Name,gender,hire_date\n10001,\"Zo\"\"ë, A.\",F,2020-01-02\n,,,\n2,,,\n";
+        let found = read(text.as_bytes()).unwrap();
+        let record =
+            r#"{"name":"employees/10001","givenName":"Zo\"ë, A.","gender":"GENDER_FEMALE","hireDate":"2020-01-02"}"#;
+        assert_eq!(found[0], (2, Ok(record.to_owned())));
+        assert_eq!(found[1].1.as_ref().unwrap_err(), "has neither an id nor a name: which employee is it?");
+        assert_eq!(found[2], (4, Ok(r#"{"name":"employees/2"}"#.to_owned())));
+    }
+
+    #[test]
+    fn lines_are_counted_right_whatever_ends_them() {
+        assert_eq!(lines("id\n1\n2\n3"), [2, 3, 4]);
+        assert_eq!(lines("id\r\n1\r\n2\r\n3\r\n"), [2, 3, 4]);
+        assert_eq!(lines("id\r\n1\r\n2\r\n3"), [2, 3, 4]);
+    }
+
+    #[test]
+    fn lines_are_counted_right_after_empty_ones() {
+        assert_eq!(lines("id\n\n\n1\n\n2\n"), [4, 6]);
+        assert_eq!(lines("id\r\n\r\n1\r\n\r\n\r\n2\r\n"), [3, 6]);
+    }
+
+    #[test]
+    fn lines_are_counted_right_after_line_breaks_inside_quotes() {
+        assert_eq!(lines("id,email\n1,\"a\nb\n\"\n2,x\n3,\"\n\"\n4,x\n"), [2, 5, 6, 8]);
+        assert_eq!(lines("id,email\r\n1,\"a\r\nb\r\n\"\r\n2,x\r\n3,\"\r\n\"\r\n4,x\r\n"), [2, 5, 6, 8]);
+    }
+
+    #[test]
+    fn lines_are_counted_right_across_the_pieces_in_which_a_file_is_read() {
+        let mut text = "id,given_name\r\n".to_owned();
+        let mut expected = Vec::new();
+        let mut line = 2;
+        for at in 0..5000 {
+            expected.push(line);
+            let extra = at % 7;
+            text += &format!("{at},\"{}{}\"\r\n", "x".repeat(at % 50), "\n".repeat(extra));
+            line += 1 + extra as u64;
+        }
+        assert_eq!(lines(&text), expected);
+    }
+
+    #[test]
+    fn a_row_with_a_fault_does_not_spoil_the_next() {
+        let found = read(b"id,gender\n1,Q\n2\n\xff,M\n3,M\n").unwrap();
+        let faults: Vec<&str> =
+            found.iter().filter_map(|(_, record)| record.as_ref().err()).map(String::as_str).collect();
+        assert_eq!(
+            faults,
+            ["gender: `Q` is not one of female, male, other", "has 1 cells where the header has 2", "id: is not UTF-8"]
+        );
+        assert!(found[3].1.is_ok());
+    }
+
+    #[test]
+    fn an_open_quote_is_suspected_and_cannot_fill_the_memory() {
+        let found = read(b"id,email\n1,\"a\n2,b\n3,c\n").unwrap();
+        assert_eq!(found.len(), 1);
+        let found = read(b"id,email\n\"1,a\n2,b\n3,c\n").unwrap();
+        assert!(found[0].1.as_ref().unwrap_err().ends_with("is a quote left open?"));
+        let endless = b"id,email\n1,\"".chain(io::repeat(b'x'));
+        let mut rows = CsvRows::new(endless, b',', mapping(), false).unwrap();
+        let failure = rows.next().unwrap().unwrap_err().to_string();
+        assert!(failure.contains("line 2") && failure.contains("is a quote left open?"), "{failure}");
+    }
+
+    #[test]
+    fn what_is_no_csv_is_refused() {
+        assert!(read(b"").unwrap_err().contains("is empty"));
+        assert!(read(b"\xff\xfei\0d\0\n\0").unwrap_err().contains("UTF-16"));
+        assert!(read(b"id,\xe4\n").unwrap_err().contains("not UTF-8"));
+    }
+}

@@ -137,14 +137,17 @@ impl Mapping {
         let names = columns.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>().join(", ");
         let (what, are) = if columns.len() == 1 { ("column", "is not a field") } else { ("columns", "are not fields") };
         let mut failure = Failure::usage(format!("{what} {names} {are} of {}; nothing was sent", self.kind.one()));
+        let mut flags = String::new();
         for column in columns {
-            let near = nearest(column, field_names(&self.kind));
-            let field = near.unwrap_or("FIELD");
-            let nearest = near.map(|near| format!(" (nearest field: {near})")).unwrap_or_default();
-            let (map, ignore) = (quoted(&format!("{column}={field}")), quoted(column));
-            failure = failure.note(format!("`{column}`{nearest}: add --map {map} or --ignore {ignore}"));
+            let field = likely(&self.kind, column);
+            let nearest = field.map(|field| format!(" (nearest field: {field})")).unwrap_or_default();
+            let map = format!("--map {}", quoted(&format!("{column}={}", field.unwrap_or("FIELD"))));
+            let ignore = format!("--ignore {}", quoted(column));
+            flags = format!("{flags} {}", if field.is_some() { &map } else { &ignore });
+            failure = failure.note(format!("`{column}`{nearest}: add {map} or {ignore}"));
         }
-        failure.note(format!("fields: {}", field_names(&self.kind).collect::<Vec<_>>().join(", ")))
+        let failure = failure.note(format!("fields: {}", field_names(&self.kind).collect::<Vec<_>>().join(", ")));
+        if columns.len() > 1 { failure.note(format!("for all of them:{flags}")) } else { failure }
     }
 
     /// The record, if it has a name.
@@ -158,8 +161,7 @@ impl Mapping {
 
 /// The field that is called so, in proto or JSON form, in any case, with `-` or a space for `_`.
 fn by_name(kind: &Kind, name: &str) -> Option<Target> {
-    let name: String =
-        name.trim().chars().map(|c| if matches!(c, '-' | ' ') { '_' } else { c.to_ascii_lowercase() }).collect();
+    let name = folded(name);
     let is_called = |field: &&Field| field.name == name || field.json_name.to_ascii_lowercase() == name;
     match kind.message.fields().iter().find(is_called) {
         Some(field) if kind.is_settable(field) => Some(Target::Field(field)),
@@ -168,6 +170,37 @@ fn by_name(kind: &Kind, name: &str) -> Option<Target> {
         Some(_) => Some(Target::Ignore),
         None => (name == ID).then_some(Target::Name),
     }
+}
+
+/// What columns of other systems are often called, and the field that is then meant. Only ever suggested.
+const ELSEWHERE: [(&str, &str); 14] = [
+    ("first_name", "given_name"),
+    ("firstname", "given_name"),
+    ("forename", "given_name"),
+    ("last_name", "family_name"),
+    ("lastname", "family_name"),
+    ("surname", "family_name"),
+    ("sex", "gender"),
+    ("birthday", "birth_date"),
+    ("date_of_birth", "birth_date"),
+    ("dob", "birth_date"),
+    ("mail", "email"),
+    ("e_mail", "email"),
+    ("number", ID),
+    ("key", ID),
+];
+
+/// The field that an unknown column is probably for.
+fn likely(kind: &Kind, column: &str) -> Option<&'static str> {
+    let word = folded(column);
+    let elsewhere = || ELSEWHERE.iter().find(|(name, _)| *name == word).map(|(_, field)| *field);
+    let number = || ["_no", "_nr", "_id", "_number"].iter().any(|end| word.ends_with(end)).then_some(ID);
+    let likely = nearest(column, field_names(kind)).or_else(elsewhere).or_else(number);
+    likely.and_then(|field| field_names(kind).find(|known| *known == field))
+}
+
+fn folded(name: &str) -> String {
+    name.trim().chars().map(|c| if matches!(c, '-' | ' ') { '_' } else { c.to_ascii_lowercase() }).collect()
 }
 
 fn field_names(kind: &Kind) -> impl Iterator<Item = &'static str> {
@@ -226,6 +259,14 @@ mod tests {
         assert!(text.contains("--map 'famly name=family_name' or --ignore 'famly name'"), "{text}");
         assert!(text.contains("`salary`: add --map salary=FIELD or --ignore salary"), "{text}");
         assert!(text.contains("nothing was sent"), "{text}");
+        assert!(text.ends_with("for all of them: --map 'famly name=family_name' --ignore salary"), "{text}");
+    }
+
+    #[test]
+    fn what_other_systems_call_a_field_is_suggested() {
+        let failure = fields(&mapping(&[], &[]).unwrap(), &["emp_no", "First Name", "last_name", "dob"]).unwrap_err();
+        let flags = "--map emp_no=id --map 'First Name=given_name' --map last_name=family_name --map dob=birth_date";
+        assert!(failure.to_string().ends_with(flags), "{failure}");
     }
 
     #[test]

@@ -32,10 +32,10 @@ pub(crate) struct ImportArgs {
     /// File to read; `-` is standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// Form of the input; by default the extension of FILE tells
-    #[arg(long, value_enum)]
+    /// Form of the input: csv, json (one array) or ndjson (one object a line) [default: by the extension of FILE]
+    #[arg(long, value_enum, hide_possible_values = true)]
     pub(crate) format: Option<InputFormat>,
-    /// What stands between the cells of CSV; by default `,`, in a .tsv file a tab
+    /// What stands between the cells of CSV [default: a comma; in a .tsv file a tab]
     #[arg(long, value_name = "CHAR", value_parser = delimiter)]
     pub(crate) delimiter: Option<u8>,
     #[command(flatten)]

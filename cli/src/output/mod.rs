@@ -133,6 +133,7 @@ impl<'a> Sink<'a> {
                 let titles = columns.iter().map(|field| Column {
                     title: field.name.to_ascii_uppercase(),
                     right: cell::is_number(field, style),
+                    whole: field.identifier,
                 });
                 let hide_empty = !shape.wide && shape.fields.is_empty();
                 let table = Table::new(titles.collect(), width.filter(|_| !shape.wide), hide_empty);

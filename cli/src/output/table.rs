@@ -17,6 +17,8 @@ pub(crate) struct Column {
     pub(crate) title: String,
     /// Numbers stand on the right.
     pub(crate) right: bool,
+    /// Cells are never cut, because without them a row says nothing.
+    pub(crate) whole: bool,
 }
 
 /// Writes rows as a table.
@@ -65,7 +67,8 @@ impl Table {
             return Ok(());
         }
         let layout = layout(&self.columns, &self.waiting, self.fit, self.hide_empty);
-        header(&self.columns, &layout, out)?;
+        // Where nothing has to fit there is no terminal.
+        header(&self.columns, &layout, self.fit.is_some(), out)?;
         for row in self.waiting.drain(..) {
             line(&self.columns, &layout, &row, out)?;
         }
@@ -90,42 +93,37 @@ fn layout(columns: &[Column], rows: &[Vec<String>], fit: Option<usize>, hide_emp
         .filter(|(_, content, _)| !hide_empty || *content > 0)
         .map(|(at, content, title)| (at, content.max(title)))
         .collect();
-    let left_out = fit.map(|fit| squeeze(&mut shown, fit)).unwrap_or_default();
+    let left_out = fit.map(|fit| squeeze(columns, &mut shown, fit)).unwrap_or_default();
     Layout { shown, left_out }
 }
 
 /// Takes width from the widest column until all fit; when no column can give any, drops the last. Returns the dropped.
-fn squeeze(shown: &mut Vec<(usize, usize)>, fit: usize) -> Vec<usize> {
+fn squeeze(columns: &[Column], shown: &mut Vec<(usize, usize)>, fit: usize) -> Vec<usize> {
+    let is_whole = |at: usize| columns.get(at).is_some_and(|column| column.whole);
     let mut dropped = Vec::new();
     loop {
         let used = shown.iter().map(|(_, width)| width).sum::<usize>() + GAP.len() * shown.len().saturating_sub(1);
-        let Some(over) = used.checked_sub(fit).filter(|over| *over > 0) else { break };
-        let second = second_widest(shown);
-        let count = shown.len();
-        let Some(widest) = shown.iter_mut().map(|(_, width)| width).max_by_key(|width| **width) else { break };
-        let floor = second.clamp(NARROWEST, (*widest).max(NARROWEST));
-        match widest.saturating_sub(floor) {
-            0 if *widest > NARROWEST => *widest -= 1,
-            0 if count > 1 => dropped.extend(shown.pop().map(|(at, _)| at)),
-            0 => break,
-            spare => *widest -= spare.min(over),
+        if used <= fit {
+            break;
         }
+        let mut able = shown.iter_mut().filter(|(at, width)| *width > NARROWEST && !is_whole(*at));
+        if let Some(first) = able.next() {
+            let (_, width) = able.fold(first, |widest, other| if other.1 > widest.1 { other } else { widest });
+            *width -= 1;
+            continue;
+        }
+        let Some(last) = shown.iter().rposition(|(at, _)| !is_whole(*at)) else { break };
+        dropped.push(shown.remove(last).0);
     }
     dropped.reverse();
     dropped
 }
 
-fn second_widest(shown: &[(usize, usize)]) -> usize {
-    let mut widths: Vec<usize> = shown.iter().map(|(_, width)| *width).collect();
-    widths.sort_unstable_by(|a, b| b.cmp(a));
-    widths.get(1).copied().unwrap_or(0)
-}
-
-fn header(columns: &[Column], layout: &Layout, out: &mut dyn Write) -> io::Result<()> {
-    let bold = Style::new().bold();
+fn header(columns: &[Column], layout: &Layout, bold: bool, out: &mut dyn Write) -> io::Result<()> {
     let titles: Vec<String> = columns.iter().map(|column| column.title.clone()).collect();
     let text = compose(columns, layout, &titles);
-    writeln!(out, "{}", bold.apply_to(text))
+    let style = if bold { Style::new().bold() } else { Style::new() };
+    writeln!(out, "{}", style.apply_to(text))
 }
 
 fn line(columns: &[Column], layout: &Layout, row: &[String], out: &mut dyn Write) -> io::Result<()> {
@@ -156,7 +154,10 @@ mod tests {
     use super::*;
 
     fn columns(titles: &[&str]) -> Vec<Column> {
-        titles.iter().map(|title| Column { title: (*title).to_owned(), right: *title == "N" }).collect()
+        titles
+            .iter()
+            .map(|title| Column { title: (*title).to_owned(), right: *title == "N", whole: *title == "ID" })
+            .collect()
     }
 
     fn render(table: &mut Table, rows: &[&[&str]]) -> Vec<String> {
@@ -188,7 +189,7 @@ mod tests {
         let mut table = Table::new(columns(&["A", "B"]), Some(20), false);
         let lines = render(&mut table, &[&["0123456789", &"x".repeat(30)]]);
         assert!(lines.iter().all(|line| measure_text_width(line) <= 20), "{lines:?}");
-        assert_eq!(lines[1], "012345678…  xxxxxxx…");
+        assert_eq!(lines[1], "01234567…  xxxxxxxx…");
     }
 
     #[test]
@@ -197,6 +198,14 @@ mod tests {
         let wide = "x".repeat(20);
         let lines = render(&mut table, &[&[&wide, &wide, &wide]]);
         assert_eq!(lines[1], "xxxxxxx…  xxxxxxx…");
+        assert_eq!(table.left_out(), ["C"]);
+    }
+
+    #[test]
+    fn what_names_a_row_is_never_cut() {
+        let mut table = Table::new(columns(&["ID", "B", "C"]), Some(30), false);
+        let lines = render(&mut table, &[&["employees/10001", "xxxxxxxxxxxx", "xxxxxxxxxxxx"]]);
+        assert_eq!(lines[1], "employees/10001  xxxxxxxxxxxx");
         assert_eq!(table.left_out(), ["C"]);
     }
 

@@ -42,7 +42,7 @@ pub struct ServerConfig {
     pub drain_delay: HumanDuration,
     /// At the stop: how long calls may take to end by themselves before they end with UNAVAILABLE.
     pub drain_limit: HumanDuration,
-    /// At the stop: how long the last replies may take to reach their clients.
+    /// How long a last reply (at a deadline, at the stop) may take to reach its client before the stream or connection is cut.
     pub flush_limit: HumanDuration,
 }
 
@@ -111,7 +111,7 @@ impl Default for LogConfig {
 
 /// The form of a log line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", try_from = "String")]
 pub enum LogFormat {
     /// Pretty when stderr is a terminal, JSON otherwise.
     #[default]
@@ -120,4 +120,17 @@ pub enum LogFormat {
     Pretty,
     /// One JSON object a line.
     Json,
+}
+
+impl TryFrom<String> for LogFormat {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        match text.as_str() {
+            "auto" => Ok(Self::Auto),
+            "pretty" => Ok(Self::Pretty),
+            "json" => Ok(Self::Json),
+            _ => Err("expected auto, pretty or json"),
+        }
+    }
 }

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use crate::{
     DEPTH_LIMIT, Field, Kind, Malformed, MapType, MessageType, Value,
     rewrite::rewrite,
-    value::{is_default, items, normal, size, value_size},
+    value::{is_default, is_normal, items, size, value_size},
     wire::{Parts, WireValue},
 };
 
@@ -62,9 +62,9 @@ impl Seen<'_> {
             return false;
         }
         if let Some(oneof) = field.oneof {
-            // Beyond 64 oneofs nothing counts as canonical, and is rewritten to what it was.
+            // Beyond 64 oneofs only the first counts as canonical; the others are rewritten to what they were.
             let bit = if oneof.index < 64 { 1 << oneof.index } else { u64::MAX };
-            if self.oneofs & bit != 0 || oneof.index >= 64 {
+            if self.oneofs & bit != 0 {
                 return false;
             }
             self.oneofs |= bit;
@@ -115,8 +115,7 @@ fn check_value<'a>(field: &Field, value: WireValue<'a>, seen: &mut Seen<'a>, dep
         }
         (kind, WireValue::Len(run)) if field.repeated && kind.is_packable() => Ok(field.packed && tight(kind, run)?),
         (kind, value) => {
-            let same = normal(kind, value)? == value;
-            Ok(same && !field.packed && (field.presence || field.repeated || !is_default(value)))
+            Ok(is_normal(kind, value)? && !field.packed && (field.presence || field.repeated || !is_default(value)))
         }
     }
 }
@@ -126,7 +125,7 @@ fn tight(kind: Kind, run: &[u8]) -> Result<bool, &'static str> {
     let mut least = 0;
     for item in items(kind, run) {
         let item = item?;
-        if normal(kind, item)? != item {
+        if !is_normal(kind, item)? {
             return Ok(false);
         }
         least += value_size(item);

@@ -14,76 +14,72 @@ pub(crate) fn rewrite(message: MessageType, parts: &[&[u8]], depth: usize, out: 
     if depth > DEPTH_LIMIT {
         return Err(TOO_DEEP.into());
     }
-    let mut known = Vec::new();
+    let mut known: Vec<Known<'_>> = Vec::new();
     let mut unknown = Vec::new();
     for part in parts.iter().flat_map(|part| Parts::nested(part, depth)) {
         let (number, value, raw) = part?;
-        match message.place(number).and_then(|place| message.fields().get(place).map(|field| (place, field))) {
-            Some((place, field)) => known.push((place, field, value)),
+        match message.field_by_number(number) {
+            Some(field) => known.push((field, value)),
             None => unknown.push(raw),
         }
     }
     if !message.oneofs().is_empty() {
         known = last_of_oneofs(message, known, depth)?;
     }
-    known.sort_by_key(|(place, ..)| *place);
-    let mut rest = known.as_slice();
-    for (place, field) in message.fields().iter().enumerate() {
-        let (values, after) = rest.split_at(rest.iter().take_while(|(at, ..)| *at == place).count());
-        rest = after;
-        if !values.is_empty() {
-            let values: Vec<WireValue<'_>> = values.iter().map(|(.., value)| *value).collect();
-            write_field(field, &values, depth, out)?;
-        } else if message.is_map_entry() {
-            put_value(out, field.number, default_of(field.kind));
-        }
-        if rest.is_empty() && !message.is_map_entry() {
-            break;
-        }
+    if message.is_map_entry() {
+        let missing = message.fields().iter().filter(|side| known.iter().all(|(field, _)| field.number != side.number));
+        let missing: Vec<Known<'_>> = missing.map(|side| (side, default_of(side.kind))).collect();
+        known.extend(missing);
+    }
+    known.sort_by_key(|(field, _)| field.number);
+    for values in known.chunk_by(|(one, _), (other, _)| one.number == other.number) {
+        write_field(values, depth, out)?;
     }
     unknown.into_iter().for_each(|raw| out.extend_from_slice(raw));
     Ok(())
 }
 
-type Known<'a> = (usize, &'static Field, WireValue<'a>);
+type Known<'a> = (&'static Field, WireValue<'a>);
 
 /// Leaves of each oneof the member that was set last, from where it was last set on.
 fn last_of_oneofs<'a>(message: MessageType, known: Vec<Known<'a>>, depth: usize) -> Result<Vec<Known<'a>>, Malformed> {
-    // Per oneof: the place of the last member, and whether another one was met on the way back from it.
-    let mut last: Vec<Option<(usize, bool)>> = vec![None; message.oneofs().len()];
+    // Per oneof: the last member, and whether another one was met on the way back from it.
+    let mut last: Vec<Option<(u32, bool)>> = vec![None; message.oneofs().len()];
     let mut kept = Vec::with_capacity(known.len());
-    for (place, field, value) in known.into_iter().rev() {
+    for (field, value) in known.into_iter().rev() {
         let Some(state) = field.oneof.and_then(|oneof| last.get_mut(oneof.index)) else {
-            kept.push((place, field, value));
+            kept.push((field, value));
             continue;
         };
-        let (winner, cleared) = state.get_or_insert((place, false));
-        *cleared |= *winner != place;
+        let (winner, cleared) = state.get_or_insert((field.number, false));
+        *cleared |= *winner != field.number;
         if *cleared {
             // What is dropped must still be an encoding of its field.
-            write_field(field, &[value], depth, &mut Vec::new())?;
+            write_field(&[(field, value)], depth, &mut Vec::new())?;
         } else {
-            kept.push((place, field, value));
+            kept.push((field, value));
         }
     }
     kept.reverse();
     Ok(kept)
 }
 
-fn write_field(field: &Field, values: &[WireValue<'_>], depth: usize, out: &mut Vec<u8>) -> Result<(), Malformed> {
+/// Writes all values of one field.
+fn write_field(values: &[Known<'_>], depth: usize, out: &mut Vec<u8>) -> Result<(), Malformed> {
+    let Some((field, _)) = values.first() else { return Ok(()) };
     let number = field.number;
     match field.kind {
         Kind::Map(map) => write_map(field, map, values, depth, out),
         Kind::Message(inner) if field.repeated => {
             for (index, value) in values.iter().enumerate() {
-                payload(*value)
+                payload(value)
                     .and_then(|payload| wire::put_nested(out, number, |out| rewrite(inner, &[payload], depth + 1, out)))
                     .map_err(|fault| within(fault, field, index))?;
             }
             Ok(())
         }
         Kind::Message(inner) => {
-            let payloads: Result<Vec<&[u8]>, Malformed> = values.iter().map(|value| payload(*value)).collect();
+            let payloads: Result<Vec<&[u8]>, Malformed> = values.iter().map(payload).collect();
             payloads
                 .and_then(|parts| wire::put_nested(out, number, |out| rewrite(inner, &parts, depth + 1, out)))
                 .map_err(|fault| fault.inside(field.name))
@@ -92,11 +88,11 @@ fn write_field(field: &Field, values: &[WireValue<'_>], depth: usize, out: &mut 
     }
 }
 
-fn write_scalars(field: &Field, values: &[WireValue<'_>], out: &mut Vec<u8>) -> Result<(), &'static str> {
+fn write_scalars(field: &Field, values: &[Known<'_>], out: &mut Vec<u8>) -> Result<(), &'static str> {
     let (kind, number) = (field.kind, field.number);
     if !field.repeated {
         let mut last = None;
-        for value in values {
+        for (_, value) in values {
             last = Some(normal(kind, *value)?);
         }
         if let Some(value) = last.filter(|value| field.presence || !is_default(*value)) {
@@ -105,7 +101,7 @@ fn write_scalars(field: &Field, values: &[WireValue<'_>], out: &mut Vec<u8>) -> 
         return Ok(());
     }
     let start = out.len();
-    for value in values {
+    for (_, value) in values {
         match value {
             WireValue::Len(run) if kind.is_packable() => {
                 for item in items(kind, run) {
@@ -133,7 +129,7 @@ fn put_item(field: &Field, item: WireValue<'_>, out: &mut Vec<u8>) {
 fn write_map(
     field: &Field,
     map: MapType,
-    values: &[WireValue<'_>],
+    values: &[Known<'_>],
     depth: usize,
     out: &mut Vec<u8>,
 ) -> Result<(), Malformed> {
@@ -141,7 +137,7 @@ fn write_map(
     let mut ranges: Vec<Range<usize>> = Vec::with_capacity(values.len());
     for (index, value) in values.iter().enumerate() {
         let start = written.len();
-        payload(*value)
+        payload(value)
             .and_then(|entry| rewrite(map.entry, &[entry], depth + 1, &mut written))
             .map_err(|fault| within(fault, field, index))?;
         ranges.push(start..written.len());
@@ -160,6 +156,6 @@ fn write_map(
     Ok(())
 }
 
-fn payload(value: WireValue<'_>) -> Result<&[u8], Malformed> {
+fn payload<'a>((_, value): &Known<'a>) -> Result<&'a [u8], Malformed> {
     if let WireValue::Len(payload) = value { Ok(payload) } else { Err(WRONG_WIRE_TYPE.into()) }
 }

@@ -97,7 +97,12 @@ impl MessageType {
 
     /// The field of a number.
     pub fn field_by_number(self, number: u32) -> Option<&'static Field> {
-        self.place(number).and_then(|place| self.fields().get(place))
+        // Mostly it stands at the number itself, since most messages count their fields from 1.
+        let fields = self.fields();
+        match fields.get((number as usize).wrapping_sub(1)) {
+            Some(field) if field.number == number => Some(field),
+            _ => fields.binary_search_by_key(&number, |field| field.number).ok().and_then(|at| fields.get(at)),
+        }
     }
 
     /// Names of the oneofs; [`Oneof::index`] counts in this list.
@@ -124,17 +129,6 @@ impl MessageType {
         let at = table.names.binary_search_by_key(&name, |(known, _)| known).ok()?;
         let (_, place) = table.names.get(at)?;
         Some((*place, table.fields.get(*place)?))
-    }
-
-    /// Where the field of a number stands in [`Self::fields`]: mostly at the number itself, since most messages
-    /// count their fields from 1.
-    pub(crate) fn place(self, number: u32) -> Option<usize> {
-        let fields = self.fields();
-        let guess = usize::try_from(number).ok()?.wrapping_sub(1);
-        match fields.get(guess) {
-            Some(field) if field.number == number => Some(guess),
-            _ => fields.binary_search_by_key(&number, |field| field.number).ok(),
-        }
     }
 }
 

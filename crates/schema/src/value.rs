@@ -112,6 +112,14 @@ pub(crate) fn normal(kind: Kind, value: WireValue<'_>) -> Result<WireValue<'_>, 
     })
 }
 
+/// Whether [`normal`] would change nothing, which it can do to varints only.
+pub(crate) fn is_normal(kind: Kind, value: WireValue<'_>) -> Result<bool, &'static str> {
+    match (normal(kind, value)?, value) {
+        (WireValue::Varint(normal), WireValue::Varint(value)) => Ok(normal == value),
+        _ => Ok(true),
+    }
+}
+
 pub(crate) fn is_default(value: WireValue<'_>) -> bool {
     matches!(value, WireValue::Varint(0) | WireValue::Fixed32(0) | WireValue::Fixed64(0) | WireValue::Len([]))
 }

@@ -83,7 +83,7 @@ impl<'a> Parts<'a> {
 impl<'a> Iterator for Parts<'a> {
     type Item = Result<Part<'a>, &'static str>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
             return None;
@@ -100,7 +100,7 @@ impl<'a> Iterator for Parts<'a> {
     }
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn take_varint(rest: &mut &[u8]) -> Result<u64, &'static str> {
     match rest.split_first() {
         Some((&byte, after)) if byte < 0x80 => {
@@ -126,7 +126,7 @@ fn take_long_varint(rest: &mut &[u8]) -> Result<u64, &'static str> {
     Err(if rest.len() < 10 { TRUNCATED } else { "has a varint of more than 64 bits" })
 }
 
-#[inline]
+#[inline(always)]
 fn take_tag(rest: &mut &[u8]) -> Result<(u32, u8), &'static str> {
     let tag = u32::try_from(take_varint(rest)?).map_err(|_| "has a tag of more than 32 bits")?;
     match tag >> 3 {
@@ -135,7 +135,7 @@ fn take_tag(rest: &mut &[u8]) -> Result<(u32, u8), &'static str> {
     }
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn take_value<'a>(
     rest: &mut &'a [u8],
     number: u32,
@@ -160,7 +160,7 @@ fn take_array<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], &'static str>
     Ok(*value)
 }
 
-#[inline]
+#[inline(always)]
 fn take_len<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], &'static str> {
     let len = usize::try_from(take_varint(rest)?).map_err(|_| TRUNCATED)?;
     let (value, after) = rest.split_at_checked(len).ok_or(TRUNCATED)?;

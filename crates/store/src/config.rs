@@ -21,9 +21,9 @@ pub struct Config {
     pub busy_timeout_ms: u64,
     /// How many queries that filter or order may run at once, each on a thread of its own.
     pub scan_readers: usize,
-    /// How many MiB of the database file are read through a memory map; 0 reads through the page cache alone. A mapped
-    /// file that something else cuts short ends the process, so turn this off where that can happen.
-    pub mmap_mib: u64,
+    /// How many MiB of the database each connection keeps in memory at most. There is one connection for each thread
+    /// that reads, one for each of `scan_readers` at work, and one that writes.
+    pub cache_mib: u32,
 }
 
 impl Default for Config {
@@ -36,7 +36,7 @@ impl Default for Config {
             change_rows: 10_000_000,
             busy_timeout_ms: 2_000,
             scan_readers: 4,
-            mmap_mib: 256,
+            cache_mib: 8,
         }
     }
 }

@@ -13,7 +13,7 @@ impl Rules for EmployeeRules {
 
     const COLUMNS: &'static [Declared] = &[
         Declared::field("given_name"),
-        Declared::field("family_name").indexed(),
+        Declared::field("family_name"),
         Declared::field("gender"),
         Declared::field("birth_date"),
         Declared::field("hire_date"),

@@ -20,7 +20,7 @@ impl Rules for StudentRules {
 
     const COLUMNS: &'static [Declared] = &[
         Declared::field("given_name"),
-        Declared::field("family_name").indexed(),
+        Declared::field("family_name"),
         Declared::field("gender"),
         Declared::field("birth_date"),
         Declared::field("email").unique(),

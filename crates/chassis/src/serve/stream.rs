@@ -11,7 +11,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// The executor hyper gives its streams to.
@@ -28,12 +28,15 @@ impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Streams
 enum Wake {
     Deadline,
     Stop,
+    GiveUp,
 }
+
+type Waiting = Pin<Box<dyn Future<Output = Wake> + Send>>;
 
 enum Wait {
     /// A stream that is done at its first poll needs no timer.
     NotYet,
-    For(Pin<Box<dyn Future<Output = Wake> + Send>>),
+    For(Waiting),
     Over,
 }
 
@@ -58,17 +61,26 @@ impl<F: Future<Output = ()>> Future for Stream<F> {
         if matches!(this.wait, Wait::NotYet) {
             *this.wait = Wait::For(Box::pin(wait(&this.open.0.shard, *this.deadline)));
         }
-        let Wait::For(wait) = this.wait else { return Poll::Pending };
-        let Poll::Ready(wake) = wait.as_mut().poll(cx) else { return Poll::Pending };
-        *this.wait = Wait::Over;
-        // The call sees for itself that its time is up, and answers.
-        let answered = this.inner.as_mut().poll(cx);
-        match wake {
-            // A client that does not read cannot be answered; dropping the stream resets it.
-            Wake::Deadline => Poll::Ready(()),
-            Wake::Stop => answered,
+        while let Wait::For(wait) = this.wait {
+            let Poll::Ready(wake) = wait.as_mut().poll(cx) else { return Poll::Pending };
+            *this.wait = match wake {
+                // The call sees for itself that its time is up, and answers; unless its client does not take the answer.
+                Wake::Deadline => Wait::For(Box::pin(give_up(this.open.0.shard.plan.flush_limit))),
+                Wake::Stop => Wait::Over,
+                // Dropping the stream resets it.
+                Wake::GiveUp => return Poll::Ready(()),
+            };
+            if this.inner.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
         }
+        Poll::Pending
     }
+}
+
+async fn give_up(after: Duration) -> Wake {
+    tokio::time::sleep(after).await;
+    Wake::GiveUp
 }
 
 fn wait(shard: &Shard, deadline: Option<Instant>) -> impl Future<Output = Wake> + Send + use<> {

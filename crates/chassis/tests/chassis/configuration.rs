@@ -1,1 +1,168 @@
-//! Soon.
+//! Settings: where they come from, and what is said of those that cannot be used.
+
+use campus_chassis::{
+    AdminConfig, LogConfig, LogFormat, ServerConfig,
+    config::{ByteSize, HumanDuration, Sources, load},
+};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, path::PathBuf};
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Settings {
+    server: ServerConfig,
+    admin: AdminConfig,
+    log: LogConfig,
+    labels: BTreeMap<String, String>,
+}
+
+fn env(pairs: &[(&str, &str)]) -> Sources {
+    Sources { env: pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(), ..Sources::default() }
+}
+
+fn flags(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    env(pairs).env
+}
+
+/// A file with this name and content, and the folder that keeps it.
+fn file(name: &str, content: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, content).unwrap();
+    (folder, path)
+}
+
+fn refused(sources: Sources) -> String {
+    let line = load::<Settings>(sources).unwrap_err().to_string();
+    assert!(!line.contains('\n'), "{line}");
+    line
+}
+
+#[test]
+fn nothing_given_means_the_defaults() {
+    assert_eq!(load::<Settings>(Sources::default()).unwrap(), Settings::default());
+}
+
+#[test]
+fn a_file_beats_defaults_the_environment_beats_the_file_and_a_flag_beats_all() {
+    let toml = "[server]\nmax_connections = 10\nmax_streams = 10\nshards = 10\n[log]\nlevel = \"debug\"\n";
+    let (_folder, path) = file("campus.toml", toml);
+    let sources = Sources {
+        file: Some(path),
+        overrides: flags(&[("server.shards", "30")]),
+        ..env(&[("CAMPUS__SERVER__MAX_STREAMS", "20"), ("CAMPUS__SERVER__SHARDS", "20")])
+    };
+    let settings: Settings = load(sources).unwrap();
+    let server = &settings.server;
+    assert_eq!((server.max_connections, server.max_streams, server.shards), (10, 20, 30));
+    assert_eq!(settings.log.level, "debug");
+    assert_eq!(server.max_message_in, ByteSize::mib(4));
+}
+
+#[test]
+fn every_kind_of_value_is_read_from_files_and_from_the_environment() {
+    let yaml = "server:\n  listen: 0.0.0.0:1\n  drain_limit: 1m30s\n  max_message_in: 8MiB\n  max_deadline: 5s\nlog:\n  format: json\nlabels:\n  team: x\n";
+    let (_folder, path) = file("campus.yaml", yaml);
+    let settings: Settings = load(Sources { file: Some(path), ..Sources::default() }).unwrap();
+    let same: Settings = load(env(&[
+        ("CAMPUS__SERVER__LISTEN", "0.0.0.0:1"),
+        ("CAMPUS__SERVER__DRAIN_LIMIT", "1m30s"),
+        ("CAMPUS__SERVER__MAX_MESSAGE_IN", "8388608"),
+        ("CAMPUS__SERVER__MAX_DEADLINE", "5000ms"),
+        ("CAMPUS__LOG__FORMAT", "json"),
+        ("CAMPUS__LABELS__TEAM", "x"),
+    ]))
+    .unwrap();
+    assert_eq!(settings, same);
+    assert_eq!(settings.server.drain_limit, HumanDuration::secs(90));
+    assert_eq!(settings.server.max_deadline, Some(HumanDuration::secs(5)));
+    assert_eq!(settings.log.format, LogFormat::Json);
+}
+
+#[test]
+fn what_settings_look_like_when_written_can_be_read_again() {
+    let settings = Settings {
+        server: ServerConfig { max_message_out: Some(ByteSize::kib(64)), ..ServerConfig::default() },
+        ..Settings::default()
+    };
+    let written = serde_json::to_string(&settings).unwrap();
+    assert_eq!(serde_json::from_str::<Settings>(&written).unwrap(), settings);
+}
+
+#[test]
+fn variables_without_the_prefix_are_none_of_ours() {
+    let kubernetes = [
+        ("CAMPUS_SERVICE_PORT", "tcp://10.0.0.1:50051"),
+        ("CAMPUS_PORT_50051_TCP", "tcp://10.0.0.1:50051"),
+        ("CAMPUS_SERVER_LISTEN", "nonsense"),
+        ("XCAMPUS__SERVER__LISTEN", "nonsense"),
+        ("PATH", "/bin"),
+    ];
+    assert_eq!(load::<Settings>(env(&kubernetes)).unwrap(), Settings::default());
+}
+
+#[test]
+fn an_unknown_setting_in_a_file_is_refused_with_the_nearest_one_and_the_file() {
+    let (_folder, path) = file("campus.toml", "[server]\nmax_conections = 10\n");
+    let line = refused(Sources { file: Some(path.clone()), ..Sources::default() });
+    assert!(line.contains("\"server.max_conections\"") && line.contains(path.to_str().unwrap()), "{line}");
+    assert!(line.contains("did you mean \"server.max_connections\"?"), "{line}");
+}
+
+#[test]
+fn an_unknown_setting_in_the_environment_is_refused_with_the_nearest_one_and_the_variable() {
+    let line = refused(env(&[("CAMPUS__SERVER__LISTNE", "x")]));
+    assert!(line.contains("CAMPUS__SERVER__LISTNE") && line.contains("did you mean \"server.listen\"?"), "{line}");
+    let line = refused(env(&[("CAMPUS__LISTEN", "x")]));
+    assert!(
+        line.contains("did you mean \"server.listen\"?") || line.contains("did you mean \"admin.listen\"?"),
+        "{line}"
+    );
+    let line = refused(env(&[("CAMPUS__ZZZZZZZZ", "x")]));
+    assert!(line.contains("unknown setting \"zzzzzzzz\"") && !line.contains("did you mean"), "{line}");
+}
+
+#[test]
+fn a_value_of_the_wrong_type_is_named_with_what_is_expected() {
+    for (variable, value, key, expected) in [
+        ("CAMPUS__SERVER__MAX_CONNECTIONS", "many", "server.max_connections", "integer"),
+        ("CAMPUS__SERVER__LISTEN", "localhost", "server.listen", "socket address"),
+        ("CAMPUS__SERVER__DRAIN_LIMIT", "20", "server.drain_limit", "expected a duration such as"),
+        ("CAMPUS__SERVER__MAX_MESSAGE_IN", "4MB", "server.max_message_in", "expected a size such as"),
+        ("CAMPUS__LOG__FORMAT", "xml", "log.format", "expected auto, pretty or json"),
+        ("CAMPUS__SERVER", "x", "server", "section"),
+        ("CAMPUS__SERVER__LISTEN__PORT", "1", "server.listen.port", "unknown setting"),
+    ] {
+        let line = refused(env(&[(variable, value)]));
+        assert!(line.contains(variable) && line.contains(&format!("{key:?}")), "{line}");
+        assert!(line.contains(expected), "{line}");
+    }
+    let line = refused(env(&[("CAMPUS__SERVER__MAX_CONNECTIONS", "many")]));
+    assert!(line.contains("is \"many\""), "{line}");
+}
+
+#[test]
+fn a_wrong_value_in_a_file_names_the_file_even_when_another_source_has_other_settings() {
+    let (_folder, path) = file("campus.toml", "[server]\nmax_streams = -1\ndrain_limit = 20\n");
+    let sources = Sources { file: Some(path.clone()), ..env(&[("CAMPUS__SERVER__SHARDS", "2")]) };
+    let line = refused(sources);
+    assert!(line.contains(path.to_str().unwrap()), "{line}");
+}
+
+#[test]
+fn a_bad_flag_is_called_a_flag() {
+    let line = refused(Sources { overrides: flags(&[("server.shards", "some")]), ..Sources::default() });
+    assert!(line.contains("flag") && line.contains("\"some\""), "{line}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_with_the_reason() {
+    let line = refused(Sources { file: Some("/no/such/campus.toml".into()), ..Sources::default() });
+    assert!(line.contains("/no/such/campus.toml") && line.contains("No such file"), "{line}");
+    let (_folder, path) = file("campus.toml", "[server\nx = 1\n");
+    let line = refused(Sources { file: Some(path), ..Sources::default() });
+    assert!(line.contains("line 1"), "{line}");
+    let (_folder, path) = file("campus.ini", "x = 1\n");
+    let line = refused(Sources { file: Some(path), ..Sources::default() });
+    assert!(line.contains(".toml, .yaml or .yml"), "{line}");
+}

@@ -1,1 +1,198 @@
-//! Soon.
+//! The end of a server: what runs may end, what does not end is told.
+
+use crate::support::{Server, eventually, note, number, reason, server_config, within};
+use campus_chassis::{App, ServerConfig, Skip, StartError, config::HumanDuration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::{Duration, Instant},
+};
+use tokio::{net::TcpStream, sync::oneshot};
+use tonic::Code;
+use tonic_types::StatusExt;
+
+fn draining_for(limit: HumanDuration) -> ServerConfig {
+    ServerConfig { drain_limit: limit, flush_limit: HumanDuration::millis(500), ..server_config() }
+}
+
+#[tokio::test]
+async fn a_call_in_flight_finishes_and_the_server_stops_when_it_has() {
+    let server = Server::with(draining_for(HumanDuration::secs(60))).await;
+    let client = server.client().await;
+    let call = tokio::spawn(async move { client.unary("Wait", number(300)).await });
+    eventually(async || server.probe.working() == 1).await;
+    server.handle.shutdown();
+    assert_eq!(within(call).await.unwrap().unwrap().get_ref().number, 300);
+    within(server.ended).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn new_connections_are_refused_while_calls_in_flight_go_on() {
+    let server = Server::with(draining_for(HumanDuration::secs(60))).await;
+    let client = server.client().await;
+    let mut stream = client.stream("Endless", note("first")).await.unwrap();
+    assert!(stream.message().await.unwrap().is_some());
+    server.handle.shutdown();
+    eventually(async || TcpStream::connect(server.grpc).await.is_err()).await;
+    assert_eq!(server.probe.working(), 1);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_endless_stream_is_told_unavailable_at_the_limit() {
+    let server = Server::with(draining_for(HumanDuration::millis(200))).await;
+    let client = server.client().await;
+    let mut streams = Vec::new();
+    for method in ["Endless", "Flood"] {
+        let mut stream = client.stream(method, note("first")).await.unwrap();
+        assert!(stream.message().await.unwrap().is_some());
+        streams.push(stream);
+    }
+    let waiting = tokio::spawn({
+        let client = client.clone();
+        async move { client.unary("Wait", number(60_000)).await }
+    });
+    eventually(async || server.probe.working() == 3).await;
+    let begun = Instant::now();
+    server.handle.shutdown();
+    for mut stream in streams {
+        let status = loop {
+            match within(stream.message()).await {
+                Ok(message) => assert!(message.is_some(), "it ended as if it were complete"),
+                Err(status) => break status,
+            }
+        };
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "SHUTTING_DOWN"));
+        assert!(status.get_details_retry_info().unwrap().retry_delay.unwrap() > Duration::ZERO);
+    }
+    let status = within(waiting).await.unwrap().unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "SHUTTING_DOWN"));
+    assert!(begun.elapsed() >= Duration::from_millis(200));
+    within(server.ended).await.unwrap().unwrap();
+    assert_eq!(server.probe.working(), 0);
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_cut_after_the_limits() {
+    let server = Server::with(draining_for(HumanDuration::millis(100))).await;
+    let mut client = crate::support::h2(server.grpc).await;
+    let request = crate::support::head(crate::support::path("Flood").as_str()).body(()).unwrap();
+    let (response, mut body) = client.send_request(request, false).unwrap();
+    body.send_data(bytes::Bytes::from_static(&[0; 5]), true).unwrap();
+    let _reply = within(response).await.unwrap();
+    server.handle.shutdown();
+    within(server.ended).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_answer_holds_nothing_up() {
+    let server = Server::with(ServerConfig { flush_limit: HumanDuration::millis(100), ..server_config() }).await;
+    // One that never speaks, and one that greets and then never reads or answers again.
+    let _silent = TcpStream::connect(server.grpc).await.unwrap();
+    let mut greeted = TcpStream::connect(server.grpc).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut greeted, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
+        .await
+        .unwrap();
+    eventually(async || crate::support::get(server.admin, "/metrics").await.body.contains("grpc_server_connections 2"))
+        .await;
+    let begun = Instant::now();
+    server.handle.shutdown();
+    within(server.ended).await.unwrap().unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(5), "far less than the drain limit of 20 s");
+}
+
+/// Skips when its other end says so.
+struct Second(oneshot::Receiver<()>);
+
+impl Skip for Second {
+    async fn skip(self) {
+        let _ = self.0.await;
+    }
+}
+
+#[tokio::test]
+async fn a_second_signal_skips_the_wait() {
+    let config = draining_for(HumanDuration::secs(600));
+    let (first, begin) = oneshot::channel::<()>();
+    let (second, again) = oneshot::channel();
+    let probe = crate::support::Probe::default();
+    let app = App::builder(&config, &crate::support::admin_config())
+        .descriptors(crate::support::descriptors())
+        .service(probe.clone())
+        .build()
+        .unwrap();
+    let channel =
+        tonic::transport::Endpoint::from_shared(format!("http://{}", app.grpc_addr())).unwrap().connect_lazy();
+    let ended = tokio::spawn(app.run_until(async move {
+        let _ = begin.await;
+        Second(again)
+    }));
+    let call = tokio::spawn(async move { crate::support::Client(channel).unary("Wait", number(600_000)).await });
+    eventually(async || probe.working() == 1).await;
+    first.send(()).unwrap();
+    let early = tokio::time::timeout(Duration::from_millis(200), async {
+        while !ended.is_finished() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    assert!(early.await.is_err(), "it did not wait for the call");
+    second.send(()).unwrap();
+    assert_eq!(within(call).await.unwrap().unwrap_err().code(), Code::Unavailable);
+    within(ended).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn during_the_delay_everything_is_still_served() {
+    let config = ServerConfig { drain_delay: HumanDuration::secs(60), ..server_config() };
+    let server = Server::with(config).await;
+    server.handle.shutdown();
+    eventually(async || server.health.is_draining()).await;
+    assert!(server.client().await.unary("Echo", note("")).await.is_ok());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn drain_hooks_run_when_health_has_turned() {
+    let ran = Arc::new(AtomicBool::new(false));
+    let server = Server::launch(&server_config(), |builder| {
+        let ran = Arc::clone(&ran);
+        builder.on_drain(|| panic!("one that fails")).on_drain(move || ran.store(true, SeqCst))
+    });
+    assert!(within(server.health.serving()).await);
+    assert!(!ran.load(SeqCst));
+    server.handle.shutdown();
+    within(server.ended).await.unwrap().unwrap();
+    assert!(ran.load(SeqCst));
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_one_clear_line() {
+    let server = Server::start().await;
+    let config = ServerConfig { listen: server.grpc, ..server_config() };
+    let error = App::builder(&config, &crate::support::admin_config()).build().unwrap_err();
+    assert!(matches!(error, StartError::Listen { port: "gRPC", .. }));
+    let line = error.to_string();
+    assert!(line.contains(&server.grpc.to_string()) && line.contains("in use") && !line.contains('\n'), "{line}");
+    server.stop().await;
+}
+
+/// Threads of this process that are shards.
+#[cfg(target_os = "linux")]
+fn shard_threads() -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names.filter(|name| name.starts_with("leak-")).count()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn many_servers_in_one_process_leave_no_thread_behind() {
+    for _ in 0..20 {
+        let server = Server::with(ServerConfig { shards: 3, ..server_config() }).await;
+        assert!(server.client().await.unary("Echo", note("")).await.is_ok());
+        server.stop().await;
+    }
+    assert_eq!(shard_threads(), 0);
+}

@@ -100,11 +100,15 @@ fn fraction(out: &mut String, nanos: i32) {
     digits(out, number.into(), width);
 }
 
-fn digits(out: &mut String, number: i64, width: u32) {
-    for place in (0..width).rev() {
-        let digit = u8::try_from(number / 10_i64.pow(place) % 10).unwrap_or_default();
-        out.push(char::from(b'0' + digit));
+/// Appends the last `width` digits, at most nine.
+fn digits(out: &mut String, number: i64, width: usize) {
+    let mut rest = u32::try_from(number).unwrap_or_default();
+    let mut digits = ['0'; 9];
+    for digit in digits.iter_mut().rev().take(width) {
+        *digit = char::from_digit(rest % 10, 10).unwrap_or('0');
+        rest /= 10;
     }
+    out.extend(digits.iter().skip(9 - width));
 }
 
 /// One to nine digits behind the point.

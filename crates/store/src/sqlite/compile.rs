@@ -215,7 +215,8 @@ impl Compiler<'_> {
         self.column(column);
         self.push(" AS BLOB), ");
         self.integer(i64::try_from(text.len()).map_or(i64::MIN, |length| -length));
-        self.push(") = ");
+        // Not `=`: of an empty text this is null.
+        self.push(") IS ");
         self.bind(SqlValue::Blob(text.as_bytes().to_vec()));
     }
 

@@ -30,7 +30,7 @@ pub(super) enum Role {
 pub(super) struct DatabaseFile {
     path: PathBuf,
     busy: Duration,
-    mmap_bytes: i64,
+    cache_mib: u32,
     identity: Mutex<Option<Identity>>,
 }
 
@@ -48,8 +48,7 @@ impl DatabaseFile {
             _ => {}
         }
         let identity = Mutex::new(identity(&path));
-        let mmap_bytes = i64::try_from(config.mmap_mib.saturating_mul(1 << 20)).unwrap_or(i64::MAX);
-        Ok((Self { path, busy, mmap_bytes, identity }, lock))
+        Ok((Self { path, busy, cache_mib: config.cache_mib, identity }, lock))
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -61,7 +60,9 @@ impl DatabaseFile {
         let connection = Connection::open_with_flags(&self.path, flags)?;
         connection.busy_timeout(if role == Role::Reader { READ_BUSY } else { self.busy })?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        connection.pragma_update(None, "mmap_size", self.mmap_bytes)?;
+        // Below zero, the figure is in KiB. The file is not mapped into memory: that would save a microsecond where the
+        // cache does not hold it, but counts as memory in use, and a file cut short would end the process.
+        connection.pragma_update(None, "cache_size", -1024 * i64::from(self.cache_mib))?;
         connection.pragma_update(None, "temp_store", "memory")?;
         if role == Role::Writer {
             let mode: String = connection.query_row("PRAGMA journal_mode = wal", [], |row| row.get(0))?;

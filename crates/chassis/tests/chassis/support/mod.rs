@@ -3,7 +3,7 @@
 mod http1;
 mod probe;
 
-pub(crate) use http1::{Answer, get, request};
+pub(crate) use http1::{get, request};
 pub(crate) use probe::{DESCRIPTOR_PACKAGE, Note, Probe, descriptors};
 
 use campus_chassis::{
@@ -52,15 +52,15 @@ impl Server {
 
     /// With these settings, ready.
     pub(crate) async fn with(config: ServerConfig) -> Self {
-        let server = Self::launch(config, |builder| builder);
+        let server = Self::launch(&config, |builder| builder);
         assert!(within(server.health.serving()).await);
         server
     }
 
     /// With these settings and further parts; perhaps not ready yet.
-    pub(crate) fn launch(config: ServerConfig, more: impl FnOnce(AppBuilder) -> AppBuilder) -> Self {
+    pub(crate) fn launch(config: &ServerConfig, more: impl FnOnce(AppBuilder) -> AppBuilder) -> Self {
         let probe = Probe::default();
-        let builder = App::builder(&config, &admin_config())
+        let builder = App::builder(config, &admin_config())
             .descriptors(descriptors())
             .build_info(BuildInfo::new("probe", "1.2.3", "abc"))
             .service(probe.clone());

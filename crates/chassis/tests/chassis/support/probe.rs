@@ -91,13 +91,13 @@ async fn unary(method: String, note: Note, working: Working) -> Result<Response<
             }
             Ok(Response::new(note))
         }
-        "Big" => Ok(Response::new(Note { text: "x".repeat(note.number as usize), number: 0 })),
+        "Big" => Ok(Response::new(Note { text: "x".repeat(usize::try_from(note.number).unwrap()), number: 0 })),
         "Panic" => panic!("{}", note.text),
         other => Err(Status::internal(format!("no {other}"))),
     }
 }
 
-fn streaming(method: &str, note: Note, working: Working) -> Notes {
+fn streaming(method: &str, note: &Note, working: Working) -> Notes {
     let first = stream::iter([Ok(note.clone())]);
     let held = move |_: &Result<Note, Status>| {
         let _working = &working;
@@ -108,7 +108,14 @@ fn streaming(method: &str, note: Note, working: Working) -> Notes {
         }
         "Endless" => Box::pin(first.chain(stream::pending()).inspect(held)),
         "Flood" => Box::pin(stream::repeat(Ok(Note { text: "x".repeat(1000), number: 0 })).inspect(held)),
-        _ => Box::pin(first.chain(stream::poll_fn(|_| panic!("in the stream"))).inspect(held)),
+        _ => {
+            // Later, so that the first message is not still being gathered when the panic comes.
+            let later = stream::once(async {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                panic!("in the stream")
+            });
+            Box::pin(first.chain(later).inspect(held))
+        }
     }
 }
 
@@ -144,7 +151,7 @@ where
             Ok(match method.as_str() {
                 "Count" | "Endless" | "Flood" | "PanicLater" => {
                     let serve = service_fn(|r: Request<Note>| {
-                        ready(Ok(Response::new(streaming(&method, r.into_inner(), Working::new(&probe)))))
+                        ready(Ok(Response::new(streaming(&method, r.get_ref(), Working::new(&probe)))))
                     });
                     grpc.server_streaming(serve, request).await
                 }

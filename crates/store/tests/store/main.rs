@@ -1,0 +1,18 @@
+//! The store as its callers see it, on real files.
+
+#[cfg(test)]
+mod changes;
+#[cfg(test)]
+mod expr;
+#[cfg(test)]
+mod failures;
+#[cfg(test)]
+mod open;
+#[cfg(test)]
+mod pages;
+#[cfg(test)]
+mod retention;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod write;
