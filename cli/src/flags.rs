@@ -161,3 +161,82 @@ fn load(json: &str) -> Result<Map<String, Json>, Failure> {
     let text = text.trim_start_matches('\u{feff}');
     json::object(text.as_bytes()).map_err(|fault| Failure::usage(format!("--json {fault}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kind::kinds;
+
+    fn student(line: &[&str]) -> Result<(Given, String), Failure> {
+        let kind = kinds().unwrap().into_iter().find(|kind| kind.singular == "student").unwrap();
+        let command = add(WholeArgs::augment_args(Command::new("create")), &kind, true);
+        let matches = command.try_get_matches_from(["create"].iter().chain(line)).unwrap();
+        let whole = <WholeArgs as clap::FromArgMatches>::from_arg_matches(&matches).unwrap();
+        let given = read(&kind, &whole, &matches)?;
+        let mut json = String::new();
+        kind.message.to_json(&given.record, &campus_schema::JsonOptions::default(), &mut json).unwrap();
+        Ok((given, json))
+    }
+
+    #[test]
+    fn every_field_has_a_flag() {
+        let (given, json) = student(&[
+            "--given-name",
+            "Zoë",
+            "--gender",
+            "F",
+            "--education-level",
+            "higher",
+            "--disability-declared",
+            "yes",
+            "--enrollments",
+            r#"{"module":"AAA","presentation":"2013J"}"#,
+            "--enrollments",
+            r#"[{"module":"BBB","presentation":"2013J"}]"#,
+        ])
+        .unwrap();
+        let expected = concat!(
+            r#"{"givenName":"Zoë","gender":"GENDER_FEMALE","educationLevel":"EDUCATION_LEVEL_HIGHER","#,
+            r#""disabilityDeclared":true,"enrollments":[{"module":"AAA","presentation":"2013J"},"#,
+            r#"{"module":"BBB","presentation":"2013J"}]}"#
+        );
+        assert_eq!(json, expected);
+        assert_eq!(given.fields, ["given_name", "gender", "education_level", "disability_declared", "enrollments"]);
+    }
+
+    #[test]
+    fn flags_have_precedence_over_json() {
+        let whole = r#"{"name":"students/1","etag":"e","familyName":"Old","region":null,
+            "enrollments":[{"module":"AAA","presentation":"2013J"}],"createTime":"2026-01-01T00:00:00Z"}"#;
+        let (given, json) = student(&["--json", whole, "--family-name", "New", "--enrollments", "[]"]).unwrap();
+        assert_eq!(json, r#"{"familyName":"New"}"#);
+        assert_eq!(given.name.as_deref(), Some("students/1"));
+        assert_eq!(given.etag.as_deref(), Some("e"));
+        assert_eq!(given.fields, ["region", "family_name", "enrollments"]);
+    }
+
+    #[test]
+    fn an_empty_value_clears_a_field() {
+        let (given, json) = student(&["--gender", "", "--email", ""]).unwrap();
+        assert_eq!(json, "{}");
+        assert_eq!(given.fields, ["gender", "email"]);
+    }
+
+    #[test]
+    fn faults_name_the_flag() {
+        let fault = |line: &[&str]| student(line).map(|_| ()).unwrap_err().to_string();
+        assert!(fault(&["--gender", "x"]).starts_with("--gender: `x` is not one of female, male, other"));
+        assert!(fault(&["--enrollments", "{"]).starts_with("--enrollments: is not a JSON list of Enrollment"));
+        assert!(fault(&["--json", r#"{"familyNam":"x"}"#]).contains("did you mean `familyName`?"));
+        assert!(fault(&["--json", "{"]).starts_with("--json is not valid JSON"));
+        assert!(fault(&["--json", "/no/such/file"]).starts_with("cannot read /no/such/file"));
+    }
+
+    #[test]
+    fn a_field_that_is_called_like_an_option_keeps_a_flag() {
+        let kind = &kinds().unwrap()[0];
+        let taken = Command::new("create").arg(Arg::new("x").long("given-name"));
+        assert_eq!(long(&taken, kind.message.field("given_name").unwrap()), "field-given-name");
+        assert_eq!(long(&taken, kind.message.field("family_name").unwrap()), "family-name");
+    }
+}

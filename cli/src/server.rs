@@ -1,10 +1,14 @@
 //! The one way from the command line to the server.
 
-use std::{fmt::Display, net::SocketAddr, path::PathBuf, thread};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::mpsc,
+    thread::{self, JoinHandle},
+};
 
 use campus_chassis::{config, logs, signals};
 use campus_host::{Host, Part, build_info};
-use tokio::sync::oneshot;
 
 use crate::failure::{Failure, exit};
 
@@ -33,19 +37,20 @@ pub(crate) struct Running {
     pub(crate) grpc: SocketAddr,
     /// Where its probes and metrics are.
     pub(crate) admin: SocketAddr,
-    thread: thread::JoinHandle<Result<(), StartError>>,
+    thread: JoinHandle<Result<(), StartError>>,
 }
 
 /// Why a server did not start, or did not end well.
 #[derive(Debug)]
 pub(crate) struct StartError {
     /// What was wrong, where, and what to do.
-    message: String,
-    exit: u8,
+    pub(crate) message: String,
+    /// One of [`exit`].
+    pub(crate) exit: u8,
 }
 
 impl StartError {
-    fn new(exit: u8, error: impl Display) -> Self {
+    fn new(error: &impl ToString, exit: u8) -> Self {
         Self { message: error.to_string(), exit }
     }
 }
@@ -61,18 +66,47 @@ impl From<StartError> for Failure {
 /// # Errors
 /// If the settings are wrong, an address is taken, or the data cannot be opened.
 pub(crate) fn start(settings: Settings) -> Result<Running, StartError> {
-    let settings = load(settings).map_err(|error| StartError::new(exit::USAGE, error))?;
-    logs::init(&settings.log).map_err(|error| StartError::new(exit::USAGE, error))?;
-    let (tell, listening) = oneshot::channel();
-    let thread = thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.map_err(|error| StartError::new(exit::INTERNAL, error))?.block_on(serve(settings, tell))
-    });
-    match listening.blocking_recv() {
+    let settings = settings.load()?;
+    logs::init(&settings.log).map_err(|error| StartError::new(&error, exit::USAGE))?;
+    let (tell, told) = mpsc::sync_channel(1);
+    let thread = thread::Builder::new().name("campus".into()).spawn(move || serve(&settings, &tell));
+    let thread = thread.map_err(|error| StartError::new(&error, exit::INTERNAL))?;
+    match told.recv() {
         Ok((grpc, admin)) => Ok(Running { grpc, admin, thread }),
-        Err(_) => {
-            Err(joined(thread).err().unwrap_or_else(|| StartError::new(exit::INTERNAL, "the server ended at once")))
-        }
+        Err(_) => Err(join(thread).err().unwrap_or_else(|| StartError::new(&"the server ended at once", exit::INTERNAL))),
+    }
+}
+
+fn serve(settings: &campus_host::Settings, tell: &mpsc::SyncSender<(SocketAddr, SocketAddr)>) -> Result<(), StartError> {
+    let internal = |error: std::io::Error| StartError::new(&error, exit::INTERNAL);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(internal)?;
+    runtime.block_on(async {
+        let host = Host::build(settings, &PARTS, build_info("campus")).await;
+        let host = host.map_err(|error| StartError::new(&error, error.exit_code()))?;
+        let shutdown = signals::shutdown().map_err(internal)?;
+        // Who started it waits for this line; if nobody does any more, it serves all the same.
+        let _ = tell.send((host.grpc_addr(), host.admin_addr()));
+        host.run_until(shutdown).await.map_err(|error| StartError::new(&error, error.exit_code()))
+    })
+}
+
+fn join(thread: JoinHandle<Result<(), StartError>>) -> Result<(), StartError> {
+    thread.join().unwrap_or_else(|_| Err(StartError::new(&"the server ended with a panic", exit::INTERNAL)))
+}
+
+impl Settings {
+    /// # Errors
+    /// If a file, a variable or a flag says what cannot be.
+    fn load(self) -> Result<campus_host::Settings, StartError> {
+        let given = [
+            ("server.listen", self.listen.map(|address| address.to_string())),
+            ("admin.listen", self.admin_listen.map(|address| address.to_string())),
+            ("store.dir", self.data_dir.map(|dir| dir.display().to_string())),
+            ("log.level", self.log_level.map(ToOwned::to_owned)),
+        ];
+        let overrides = given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
+        let sources = config::Sources::process(self.config, overrides);
+        config::load(sources).map_err(|error| StartError::new(&error, exit::USAGE))
     }
 }
 
@@ -82,34 +116,6 @@ impl Running {
     /// # Errors
     /// If it did not stop well.
     pub(crate) fn wait(self) -> Result<(), StartError> {
-        joined(self.thread)
+        join(self.thread)
     }
-}
-
-fn joined(thread: thread::JoinHandle<Result<(), StartError>>) -> Result<(), StartError> {
-    thread.join().unwrap_or_else(|_| Err(StartError::new(exit::INTERNAL, "the server failed; its log says why")))
-}
-
-async fn serve(
-    settings: campus_host::Settings,
-    tell: oneshot::Sender<(SocketAddr, SocketAddr)>,
-) -> Result<(), StartError> {
-    let shutdown = signals::shutdown().map_err(|error| StartError::new(exit::INTERNAL, error))?;
-    let host = Host::build(&settings, &PARTS, build_info("campus")).await;
-    let host = host.map_err(|error| StartError::new(error.exit_code(), error))?;
-    // Nobody waits for this who is gone.
-    let _ = tell.send((host.grpc_addr(), host.admin_addr()));
-    host.run_until(shutdown).await.map_err(|error| StartError::new(error.exit_code(), error))
-}
-
-fn load(settings: Settings) -> Result<campus_host::Settings, config::ConfigError> {
-    let text = |address: SocketAddr| address.to_string();
-    let given = [
-        ("server.listen", settings.listen.map(text)),
-        ("admin.listen", settings.admin_listen.map(text)),
-        ("store.dir", settings.data_dir.map(|dir| dir.display().to_string())),
-        ("log.level", settings.log_level.map(str::to_owned)),
-    ];
-    let overrides = given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
-    config::load(config::Sources::process(settings.config, overrides))
 }

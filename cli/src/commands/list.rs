@@ -60,7 +60,7 @@ pub(crate) async fn run(context: &Context, kind: &Kind, args: ListArgs) -> Resul
     };
     let shape = Shape { fields: args.fields, wide: args.wide, ..Shape::many(kind.message, format) };
     let mut sink = Sink::stdout(&shape)?;
-    let mut left = args.limit;
+    let (mut left, mut count) = (args.limit, 0);
     loop {
         request.page_size = page_size(args.page_size, left, args.all);
         let page = context.caller.unary(&call.path, &request, context.unary_deadline()).await;
@@ -73,6 +73,7 @@ pub(crate) async fn run(context: &Context, kind: &Kind, args: ListArgs) -> Resul
             }
         };
         page.records.iter().try_for_each(|record| sink.record(record))?;
+        count += page.records.len();
         left = left.map(|left| left.saturating_sub(page.records.len() as u64));
         request.page_token = page.next_page_token;
         let is_done = left.map_or(!args.all, |left| left == 0);
@@ -81,6 +82,9 @@ pub(crate) async fn run(context: &Context, kind: &Kind, args: ListArgs) -> Resul
         }
     }
     sink.finish()?;
+    if count == 0 && format == Format::Table {
+        terminal::say(&format!("no {}", kind.plural));
+    }
     if !request.page_token.is_empty() {
         terminal::say(&format!("there is more: add --page-token {} to go on, or --all", request.page_token));
     }

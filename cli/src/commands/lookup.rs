@@ -96,9 +96,10 @@ fn names(kind: Kind, given: Vec<String>) -> mpsc::Receiver<Bytes> {
             }
         }
         if given.is_empty() || given.iter().any(|name| name == "-") {
-            let lines = stdin().lock().lines().map_while(Result::ok);
-            let mut names = lines.filter(|line| !line.trim().is_empty());
-            let _ = names.all(|line| send(line.trim()));
+            let lines = stdin().lock().split(b'\n').map_while(Result::ok);
+            // What is no UTF-8 is no name either, and is answered as such.
+            let mut names = lines.map(|line| String::from_utf8_lossy(&line).trim().to_owned());
+            let _ = names.all(|name| name.is_empty() || send(&name));
         }
     });
     receiver

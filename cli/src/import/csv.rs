@@ -45,7 +45,13 @@ impl<R: Read> CsvRows<R> {
             header.iter().map(str::from_utf8).collect::<Result<_, _>>().map_err(|_| {
                 Failure::usage("line 1, the names of the columns, is not UTF-8; save the file as UTF-8")
             })?;
-        let targets = mapping.columns(&columns)?;
+        let targets = mapping.columns(&columns).map_err(|failure| match columns.as_slice() {
+            [only] => match only.chars().find(|c| matches!(c, ';' | '\t' | '|')) {
+                Some(other) => failure.note(format!("are the cells separated by {other:?}? add --delimiter")),
+                None => failure,
+            },
+            _ => failure,
+        })?;
         Ok(Self { reader, header, targets, mapping, keep })
     }
 
@@ -241,6 +247,14 @@ mod tests {
         let mut rows = CsvRows::new(endless, b',', mapping(), false).unwrap();
         let failure = rows.next().unwrap().unwrap_err().to_string();
         assert!(failure.contains("line 2") && failure.contains("is a quote left open?"), "{failure}");
+    }
+
+    #[test]
+    fn another_delimiter_is_suspected() {
+        let fault = read(b"id;gender\n1;F\n").unwrap_err();
+        assert!(fault.ends_with("are the cells separated by ';'? add --delimiter"), "{fault}");
+        let mut rows = CsvRows::new(&b"id;gender\n1;F\n"[..], b';', mapping(), false).unwrap();
+        assert!(rows.next().unwrap().unwrap().record.is_ok());
     }
 
     #[test]

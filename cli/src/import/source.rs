@@ -5,11 +5,14 @@ use std::{
     io::{BufReader, Cursor, Read, stdin},
     path::{Path, PathBuf},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use clap::ValueEnum;
-use tokio::sync::mpsc;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout_at},
+};
 
 use super::{
     csv::CsvRows,
@@ -26,6 +29,8 @@ pub(crate) const BATCH_ROWS: usize = 10_000;
 const BATCH_BYTES: usize = 4 << 20;
 /// A batch that has waited so long is sent with what it has.
 const BATCH_AGE: Duration = Duration::from_secs(1);
+/// Rows that wait to be put into a batch.
+const WAITING_ROWS: usize = 256;
 const READ_BUFFER: usize = 256 << 10;
 
 /// The form of the input.
@@ -148,17 +153,17 @@ impl Rows {
 /// Rows that are sent together; after an error there are no more.
 pub(crate) type Batch = Result<Vec<Row>, Failure>;
 
-/// Reads rows on a thread of its own, at most one batch ahead.
-pub(crate) fn batches(mut rows: Rows) -> mpsc::Receiver<Batch> {
+/// Reads rows on a thread of its own, at most one batch ahead. Call it on a runtime.
+pub(crate) fn batches(rows: Rows) -> mpsc::Receiver<Batch> {
     let (sender, receiver) = mpsc::channel(1);
-    // Not a task of the runtime, which would wait at its end for a terminal that nobody types on.
-    thread::spawn(move || {
+    let mut rows = read(rows);
+    tokio::spawn(async move {
         loop {
-            let (batch, failed) = batch(&mut rows);
+            let (batch, failed) = batch(&mut rows).await;
             let is_last = batch.is_empty() || failed.is_some();
-            let sent = batch.is_empty() || sender.blocking_send(Ok(batch)).is_ok();
+            let sent = batch.is_empty() || sender.send(Ok(batch)).await.is_ok();
             if let Some(failure) = failed.filter(|_| sent) {
-                let _ = sender.blocking_send(Err(failure));
+                let _ = sender.send(Err(failure)).await;
             }
             if is_last || !sent {
                 return;
@@ -168,10 +173,26 @@ pub(crate) fn batches(mut rows: Rows) -> mpsc::Receiver<Batch> {
     receiver
 }
 
-fn batch(rows: &mut Rows) -> (Vec<Row>, Option<Failure>) {
-    let (mut batch, mut bytes, mut since) = (Vec::new(), 0, None);
+fn read(mut rows: Rows) -> mpsc::Receiver<Result<Row, Failure>> {
+    let (sender, receiver) = mpsc::channel(WAITING_ROWS);
+    // Not a task of the runtime, which would wait at its end for a terminal that nobody types on.
+    thread::spawn(move || {
+        while let Some(row) = rows.next() {
+            let is_last = row.is_err();
+            if sender.blocking_send(row).is_err() || is_last {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+async fn batch(rows: &mut mpsc::Receiver<Result<Row, Failure>>) -> (Vec<Row>, Option<Failure>) {
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    let mut next = rows.recv().await;
+    let until = Instant::now() + BATCH_AGE;
     loop {
-        match rows.next() {
+        match next {
             None => return (batch, None),
             Some(Err(failure)) => return (batch, Some(failure)),
             Some(Ok(row)) => {
@@ -179,9 +200,94 @@ fn batch(rows: &mut Rows) -> (Vec<Row>, Option<Failure>) {
                 batch.push(row);
             }
         }
-        let since = since.get_or_insert_with(Instant::now);
-        if batch.len() >= BATCH_ROWS || bytes >= BATCH_BYTES || since.elapsed() >= BATCH_AGE {
+        if batch.len() >= BATCH_ROWS || bytes >= BATCH_BYTES {
             return (batch, None);
         }
+        next = match timeout_at(until, rows.recv()).await {
+            Ok(next) => next,
+            // What has come from a slow source is not kept waiting for the rest.
+            Err(_) => return (batch, None),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::mapping::MappingArgs, *};
+    use crate::kind::kinds;
+
+    #[test]
+    fn the_name_of_a_file_says_what_form_it_has() {
+        let format = |name: &str, given| Input::of(Path::new(name)).format(given);
+        assert_eq!(format("a.CSV", None).unwrap(), (InputFormat::Csv, b','));
+        assert_eq!(format("a.tsv", None).unwrap(), (InputFormat::Csv, b'\t'));
+        assert_eq!(format("a.json", None).unwrap(), (InputFormat::Json, b','));
+        assert_eq!(format("a.jsonl", None).unwrap(), (InputFormat::Ndjson, b','));
+        assert_eq!(format("a.txt", Some(InputFormat::Csv)).unwrap(), (InputFormat::Csv, b','));
+        assert!(format("a.txt", None).is_err());
+        assert!(format("-", None).is_err());
+    }
+
+    fn rows(text: &'static str, format: InputFormat) -> Rows {
+        let mapping = Mapping::new(&kinds().unwrap()[0], &MappingArgs::default()).unwrap();
+        Rows::open(&Input::Embedded(text), (format, b','), mapping, true).unwrap()
+    }
+
+    async fn sizes(rows: Rows) -> Vec<usize> {
+        let mut batches = batches(rows);
+        let mut sizes = Vec::new();
+        while let Some(batch) = batches.recv().await {
+            sizes.push(batch.unwrap().len());
+        }
+        sizes
+    }
+
+    #[tokio::test]
+    async fn batches_are_bounded_by_rows_and_by_bytes() {
+        let many: String = (0..BATCH_ROWS * 3).map(|at| format!("{{\"id\":\"{at}\"}}\n")).collect();
+        let small = sizes(rows(many.leak(), InputFormat::Ndjson)).await;
+        assert_eq!(small.iter().sum::<usize>(), BATCH_ROWS * 3);
+        assert!(small.iter().all(|size| *size <= BATCH_ROWS), "{small:?}");
+        let wide: String = (0..10).map(|at| format!("{at},{}\n", "x".repeat(BATCH_BYTES / 3))).collect();
+        let large = sizes(rows(format!("id,email\n{wide}").leak(), InputFormat::Csv)).await;
+        assert_eq!(large.iter().sum::<usize>(), 10);
+        assert!(large.iter().all(|size| *size <= 3), "{large:?}");
+    }
+
+    #[tokio::test]
+    async fn rows_of_a_slow_source_are_not_kept_waiting_for_the_rest() {
+        let (sender, mut receiver) = mpsc::channel(1);
+        let row = Row { line: 1, end: 1, record: Err(String::new()), original: super::super::row::Original::Dropped };
+        sender.send(Ok(row)).await.unwrap();
+        assert_eq!(batch(&mut receiver).await.0.len(), 1);
+        drop(sender);
+        assert!(batch(&mut receiver).await.0.is_empty());
+    }
+
+    #[tokio::test]
+    async fn rows_before_a_fault_are_not_lost() {
+        let mut batches = batches(rows("[{\"id\":\"1\"},{\"id\":\"2\"} oops", InputFormat::Json));
+        let first = batches.recv().await.unwrap().unwrap();
+        assert_eq!(first.len(), 2);
+        let fault = batches.recv().await.unwrap().unwrap_err().to_string();
+        assert!(fault.contains("expected `,` or `]`"), "{fault}");
+        assert!(batches.recv().await.is_none());
+    }
+
+    #[test]
+    fn an_unknown_member_of_the_first_record_is_refused_at_once() {
+        let mapping = Mapping::new(&kinds().unwrap()[0], &MappingArgs::default()).unwrap();
+        let input = Input::Embedded("{\"id\":\"1\",\"salary\":3}\n{\"id\":\"2\"}\n");
+        let refused = Rows::open(&input, (InputFormat::Ndjson, b','), mapping, false).map(|_| ()).unwrap_err();
+        assert!(refused.to_string().contains("--ignore salary"), "{refused}");
+    }
+
+    #[test]
+    fn an_unknown_member_of_a_later_record_rejects_that_record() {
+        let mut rows = rows("{\"id\":\"1\"}\n{\"id\":\"2\",\"familyNam\":\"x\"}\n{\"id\":3}\n", InputFormat::Ndjson);
+        assert!(rows.next().unwrap().unwrap().record.is_ok());
+        let reason = rows.next().unwrap().unwrap().record.unwrap_err();
+        assert_eq!(reason, "familyNam: is not a field; did you mean `familyName`?");
+        assert!(rows.next().unwrap().unwrap().record.is_ok());
     }
 }

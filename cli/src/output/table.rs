@@ -8,7 +8,7 @@ use console::{Style, measure_text_width, truncate_str};
 const SAMPLE: usize = 200;
 const GAP: &str = "  ";
 /// Narrower than this a column says nothing.
-const NARROWEST: usize = 8;
+const NARROWEST: usize = 10;
 
 /// One column.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,23 +97,21 @@ fn layout(columns: &[Column], rows: &[Vec<String>], fit: Option<usize>, hide_emp
     Layout { shown, left_out }
 }
 
-/// Takes width from the widest column until all fit; when no column can give any, drops the last. Returns the dropped.
+/// Drops the last columns until the others can fit, then takes width from the widest until they do. Returns the dropped.
 fn squeeze(columns: &[Column], shown: &mut Vec<(usize, usize)>, fit: usize) -> Vec<usize> {
     let is_whole = |at: usize| columns.get(at).is_some_and(|column| column.whole);
+    let least = |(at, width): &(usize, usize)| if is_whole(*at) { *width } else { NARROWEST.min(*width) };
+    let gaps = |count: usize| GAP.len() * count.saturating_sub(1);
     let mut dropped = Vec::new();
-    loop {
-        let used = shown.iter().map(|(_, width)| width).sum::<usize>() + GAP.len() * shown.len().saturating_sub(1);
-        if used <= fit {
-            break;
-        }
-        let mut able = shown.iter_mut().filter(|(at, width)| *width > NARROWEST && !is_whole(*at));
-        if let Some(first) = able.next() {
-            let (_, width) = able.fold(first, |widest, other| if other.1 > widest.1 { other } else { widest });
-            *width -= 1;
-            continue;
-        }
-        let Some(last) = shown.iter().rposition(|(at, _)| !is_whole(*at)) else { break };
+    while shown.iter().map(least).sum::<usize>() + gaps(shown.len()) > fit {
+        let last = shown.iter().rposition(|(at, _)| !is_whole(*at)).filter(|_| shown.len() > 1);
+        let Some(last) = last else { break };
         dropped.push(shown.remove(last).0);
+    }
+    while shown.iter().map(|(_, width)| width).sum::<usize>() + gaps(shown.len()) > fit {
+        let able = shown.iter_mut().filter(|(at, width)| *width > NARROWEST && !is_whole(*at));
+        let Some((_, width)) = able.max_by_key(|(_, width)| *width) else { break };
+        *width -= 1;
     }
     dropped.reverse();
     dropped
@@ -186,18 +184,18 @@ mod tests {
 
     #[test]
     fn the_widest_column_gives_way_first() {
-        let mut table = Table::new(columns(&["A", "B"]), Some(20), false);
+        let mut table = Table::new(columns(&["A", "B"]), Some(30), false);
         let lines = render(&mut table, &[&["0123456789", &"x".repeat(30)]]);
-        assert!(lines.iter().all(|line| measure_text_width(line) <= 20), "{lines:?}");
-        assert_eq!(lines[1], "01234567…  xxxxxxxx…");
+        assert!(lines.iter().all(|line| measure_text_width(line) <= 30), "{lines:?}");
+        assert_eq!(lines[1], "0123456789  xxxxxxxxxxxxxxxxx…");
     }
 
     #[test]
     fn columns_without_room_are_left_out_and_named() {
-        let mut table = Table::new(columns(&["A", "B", "C"]), Some(19), false);
+        let mut table = Table::new(columns(&["A", "B", "C"]), Some(27), false);
         let wide = "x".repeat(20);
         let lines = render(&mut table, &[&[&wide, &wide, &wide]]);
-        assert_eq!(lines[1], "xxxxxxx…  xxxxxxx…");
+        assert!(measure_text_width(&lines[1]) == 27 && lines[1].matches('…').count() == 2, "{lines:?}");
         assert_eq!(table.left_out(), ["C"]);
     }
 

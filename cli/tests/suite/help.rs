@@ -19,11 +19,12 @@ fn all_names() -> Vec<String> {
     found
 }
 
-/// What `--help` prints on a terminal of 100 columns.
+/// What `--help` prints on a terminal of 100 columns, without the spaces at the ends of lines.
 fn help(name: &str) -> String {
     let words = name.split(' ').chain(["--help"]);
     let command = campus::command_line().expect("the contract can be read").term_width(100);
-    command.try_get_matches_from(words).expect_err("help is not a run").to_string()
+    let text = command.try_get_matches_from(words).expect_err("help is not a run").to_string();
+    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
 fn file(name: &str) -> String {

@@ -1,6 +1,16 @@
 //! What a user sees and relies on, tried on the real thing.
 
 #[cfg(test)]
+mod client;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod help;
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod pages;
+#[cfg(test)]
+mod watch;

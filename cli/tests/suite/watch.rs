@@ -184,7 +184,7 @@ async fn a_token_that_leads_nowhere_is_refused() {
     };
     let status = watch(&client, "nonsense").await;
     assert_eq!((status.code(), violations(&status)), (Code::InvalidArgument, vec!["resume_token".to_owned()]));
-    let (_other, elsewhere) = self::campus(Kind::EMPLOYEE).await;
+    let (_other, elsewhere) = campus(Kind::EMPLOYEE).await;
     let mut stream = elsewhere.watch(WatchRequest::default()).await.unwrap();
     let foreign = next(&mut stream).await.resume_token;
     let status = watch(&client, &foreign).await;

@@ -9,8 +9,9 @@ use tonic_reflection::{
 pub(crate) const V1: &str = "grpc.reflection.v1.ServerReflection";
 pub(crate) const V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 
-/// The descriptor sets of the reflection services themselves.
-pub(crate) const DESCRIPTORS: [&[u8]; 2] = [v1::FILE_DESCRIPTOR_SET, v1alpha::FILE_DESCRIPTOR_SET];
+/// The descriptor sets of the reflection services themselves, and of the details that errors carry.
+pub(crate) const DESCRIPTORS: [&[u8]; 3] =
+    [v1::FILE_DESCRIPTOR_SET, v1alpha::FILE_DESCRIPTOR_SET, tonic_types::pb::FILE_DESCRIPTOR_SET];
 
 /// Both versions; they list `names` and answer about everything in `sets`.
 pub(crate) fn services(sets: &[&[u8]], names: &[&str]) -> Result<[Registered; 2], Error> {

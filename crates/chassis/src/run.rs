@@ -1,8 +1,9 @@
 //! The life of a server: serve, drain, stop.
 
 use crate::{
-    App, Health, admin,
+    App, Health, Skip, admin,
     admin::Admin,
+    handle::Wish,
     health::HealthService,
     panics,
     serve::{Acceptor, Link, Phase, Running, accept},
@@ -16,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::Semaphore,
     task::{AbortHandle, JoinHandle},
 };
 
@@ -32,58 +33,6 @@ pub enum RunError {
     /// Event loops did not end; a handler blocks them.
     #[error("{0} event loop(s) did not end: a handler blocks its thread")]
     Stuck(usize),
-}
-
-/// What the future that ends a server may give: a wait for the wish to skip the rest of the drain.
-pub trait Skip: Send + 'static {
-    /// Ends when calls should no longer be waited for.
-    fn skip(self) -> impl Future<Output = ()> + Send;
-}
-
-impl Skip for () {
-    async fn skip(self) {
-        std::future::pending::<()>().await;
-    }
-}
-
-/// Stops a server from elsewhere. Clones act on the same server.
-#[derive(Clone, Debug)]
-pub struct Handle(watch::Sender<Wish>);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Wish {
-    Run,
-    Drain,
-    Skip,
-}
-
-impl Handle {
-    pub(crate) fn new() -> Self {
-        Self(watch::Sender::new(Wish::Run))
-    }
-
-    /// Begins the drain.
-    pub fn shutdown(&self) {
-        self.wish(Wish::Drain);
-    }
-
-    /// Begins the drain, if need be, and skips its waits.
-    pub fn skip_drain(&self) {
-        self.wish(Wish::Skip);
-    }
-
-    fn wish(&self, wish: Wish) {
-        self.0.send_if_modified(|now| {
-            let more = wish > *now;
-            *now = wish.max(*now);
-            more
-        });
-    }
-
-    async fn wished(&self, wish: Wish) {
-        // The sender lives in self, so this ends by the wish only.
-        let _ = self.0.subscribe().wait_for(|now| *now >= wish).await;
-    }
 }
 
 /// A task that ends with its owner.

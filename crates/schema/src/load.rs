@@ -10,6 +10,7 @@ use prost_reflect::{
 use crate::{
     EnumType, EnumValue, Field, HttpRule, Kind, MapType, MessageType, Method, Oneof, ResourceType, Schema, SchemaError,
     Service,
+    json::quote,
     table::{Contents, Enum, Message, WellKnown},
 };
 
@@ -77,7 +78,7 @@ impl<'a> Loader<'a> {
         for (place, field) in fields.iter().enumerate() {
             names.extend([(field.name, place), (field.json_name, place)]);
         }
-        names.sort_unstable();
+        names.sort_unstable_by_key(|(name, _)| (name.len(), *name));
         names.dedup();
         Ok(Message {
             full_name: keep(descriptor.full_name()),
@@ -104,6 +105,7 @@ impl<'a> Loader<'a> {
             number: field.number(),
             name: keep(field.name()),
             json_name: keep(field.json_name()),
+            json_key: json_key(field.json_name()),
             kind: self.kind(field),
             repeated: field.is_list(),
             packed: field.is_list() && field.is_packed(),
@@ -250,6 +252,13 @@ fn enum_type(descriptor: &EnumDescriptor) -> EnumType {
     let values = &descriptor.enum_descriptor_proto().value;
     let values = values.iter().map(|value| EnumValue { name: keep(value.name()), number: value.number() });
     EnumType(Box::leak(Box::new(Enum { full_name: keep(descriptor.full_name()), values: values.collect() })))
+}
+
+fn json_key(name: &str) -> &'static str {
+    let mut key = String::new();
+    quote(&mut key, name);
+    key.push(':');
+    key.leak()
 }
 
 fn keep(text: &str) -> &'static str {

@@ -1,7 +1,5 @@
 //! Writes the one encoding of a message that is encoded in some other way.
 
-use std::ops::Range;
-
 use crate::{
     DEPTH_LIMIT, Field, Kind, Malformed, MapType, MessageType,
     canonical::{Key, TOO_DEEP, within},
@@ -133,22 +131,15 @@ fn write_map(
     depth: usize,
     out: &mut Vec<u8>,
 ) -> Result<(), Malformed> {
-    let mut written = Vec::new();
-    let mut ranges: Vec<Range<usize>> = Vec::with_capacity(values.len());
+    let mut written = Vec::with_capacity(values.len());
     for (index, value) in values.iter().enumerate() {
-        let start = written.len();
-        payload(value)
-            .and_then(|entry| rewrite(map.entry, &[entry], depth + 1, &mut written))
-            .map_err(|fault| within(fault, field, index))?;
-        ranges.push(start..written.len());
+        let entry = payload(value).and_then(|entry| map.entry.canonical_at(entry, depth + 1));
+        written.push(entry.map_err(|fault| within(fault, field, index))?);
     }
-    let mut entries = Vec::with_capacity(ranges.len());
-    for range in ranges {
-        let entry = written.get(range).unwrap_or_default();
-        entries.push((Key::of(map, entry)?, entry));
-    }
-    entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-    for same in entries.chunk_by(|(a, _), (b, _)| a == b) {
+    let keyed = written.iter().map(|entry| Ok((Key::of(map, entry)?, &**entry)));
+    let mut entries = keyed.collect::<Result<Vec<_>, Malformed>>()?;
+    entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+    for same in entries.chunk_by(|(one, _), (other, _)| one == other) {
         if let Some((_, entry)) = same.last() {
             wire::put_len(out, field.number, entry);
         }

@@ -78,12 +78,18 @@ impl<'a> Parts<'a> {
     pub(crate) fn nested(message: &'a [u8], depth: usize) -> Self {
         Self { rest: message, depth }
     }
+
+    /// The number of the next field.
+    #[inline]
+    pub(crate) fn number(&self) -> Option<u32> {
+        take_tag(&mut &*self.rest).ok().map(|(number, _)| number)
+    }
 }
 
 impl<'a> Iterator for Parts<'a> {
     type Item = Result<Part<'a>, &'static str>;
 
-    #[inline(always)]
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
             return None;
@@ -100,7 +106,7 @@ impl<'a> Iterator for Parts<'a> {
     }
 }
 
-#[inline(always)]
+#[inline]
 pub(crate) fn take_varint(rest: &mut &[u8]) -> Result<u64, &'static str> {
     match rest.split_first() {
         Some((&byte, after)) if byte < 0x80 => {
@@ -126,7 +132,7 @@ fn take_long_varint(rest: &mut &[u8]) -> Result<u64, &'static str> {
     Err(if rest.len() < 10 { TRUNCATED } else { "has a varint of more than 64 bits" })
 }
 
-#[inline(always)]
+#[inline]
 fn take_tag(rest: &mut &[u8]) -> Result<(u32, u8), &'static str> {
     let tag = u32::try_from(take_varint(rest)?).map_err(|_| "has a tag of more than 32 bits")?;
     match tag >> 3 {
@@ -135,7 +141,7 @@ fn take_tag(rest: &mut &[u8]) -> Result<(u32, u8), &'static str> {
     }
 }
 
-#[inline(always)]
+#[inline]
 pub(crate) fn take_value<'a>(
     rest: &mut &'a [u8],
     number: u32,
@@ -160,7 +166,7 @@ fn take_array<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], &'static str>
     Ok(*value)
 }
 
-#[inline(always)]
+#[inline]
 fn take_len<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], &'static str> {
     let len = usize::try_from(take_varint(rest)?).map_err(|_| TRUNCATED)?;
     let (value, after) = rest.split_at_checked(len).ok_or(TRUNCATED)?;
@@ -234,8 +240,10 @@ pub(crate) fn finish(out: &mut Vec<u8>, start: usize) {
 /// How many bytes a varint takes when none is wasted.
 #[inline]
 pub(crate) fn varint_len(value: u64) -> usize {
-    // Seven bits a byte; `| 1` because zero takes one as well.
-    ((64 - (value | 1).leading_zeros()) as usize).div_ceil(7)
+    if value < 0x80 {
+        return 1;
+    }
+    ((64 - value.leading_zeros()) as usize).div_ceil(7)
 }
 
 fn low3(value: u32) -> u8 {

@@ -2,10 +2,16 @@
 //!
 //! A fault of a fixture is a failed test, so this crate panics where the others return errors.
 
+mod admin;
 mod client;
+mod process;
+pub mod raw;
 mod server;
 mod wait;
+pub mod wire;
 
+pub use admin::{admin_get, metric};
 pub use client::{Client, Kind, Person};
+pub use process::{Ended, Process, flags};
 pub use server::Campus;
 pub use wait::{eventually, within};

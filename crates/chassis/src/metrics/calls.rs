@@ -1,6 +1,9 @@
-//! Counters of calls and connections. Each shard counts on its own; a scrape adds the shards up.
+//! Adds the shards' counters up when they are scraped.
 
-use super::names;
+use super::{
+    counters::{BOUNDS, CODES, Counters, Traffic},
+    names,
+};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet},
@@ -14,92 +17,6 @@ use std::{
     },
     time::Duration,
 };
-use tonic::Code;
-
-/// Upper bounds of the histogram's buckets.
-const BOUNDS: [Duration; 13] = [
-    Duration::from_micros(100),
-    Duration::from_micros(300),
-    Duration::from_millis(1),
-    Duration::from_millis(3),
-    Duration::from_millis(10),
-    Duration::from_millis(30),
-    Duration::from_millis(100),
-    Duration::from_millis(300),
-    Duration::from_secs(1),
-    Duration::from_secs(3),
-    Duration::from_secs(10),
-    Duration::from_secs(30),
-    Duration::from_secs(100),
-];
-
-const CODES: [&str; 17] = [
-    "OK",
-    "Canceled",
-    "Unknown",
-    "InvalidArgument",
-    "DeadlineExceeded",
-    "NotFound",
-    "AlreadyExists",
-    "PermissionDenied",
-    "ResourceExhausted",
-    "FailedPrecondition",
-    "Aborted",
-    "OutOfRange",
-    "Unimplemented",
-    "Internal",
-    "Unavailable",
-    "DataLoss",
-    "Unauthenticated",
-];
-
-/// What one shard counts of one method.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-pub(crate) struct Counters {
-    started: AtomicU64,
-    handled: [AtomicU64; CODES.len()],
-    buckets: [AtomicU64; BOUNDS.len() + 1],
-    nanoseconds: AtomicU64,
-    panics: AtomicU64,
-}
-
-impl Counters {
-    pub(crate) fn start(&self) {
-        self.started.fetch_add(1, Relaxed);
-    }
-
-    pub(crate) fn finish(&self, code: Code, took: Duration) {
-        if let Some(counter) = self.handled.get(code as usize) {
-            counter.fetch_add(1, Relaxed);
-        }
-        let bucket = BOUNDS.iter().position(|bound| took <= *bound).unwrap_or(BOUNDS.len());
-        if let Some(counter) = self.buckets.get(bucket) {
-            counter.fetch_add(1, Relaxed);
-        }
-        self.nanoseconds.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Relaxed);
-    }
-
-    pub(crate) fn panicked(&self) {
-        self.panics.fetch_add(1, Relaxed);
-    }
-
-    pub(crate) fn in_flight(&self) -> u64 {
-        let ended: u64 = self.handled.iter().map(|c| c.load(Relaxed)).sum();
-        self.started.load(Relaxed).saturating_sub(ended)
-    }
-}
-
-/// What one shard counts of its connections.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-pub(crate) struct Traffic {
-    pub(crate) open: AtomicU64,
-    pub(crate) accepted: AtomicU64,
-    pub(crate) streams: AtomicU64,
-    pub(crate) received: AtomicU64,
-    pub(crate) sent: AtomicU64,
-}
 
 /// The names a method has in labels.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,10 +1,12 @@
 //! The figures of a server, for Prometheus.
 
 mod calls;
+mod counters;
 pub mod names;
 mod process;
 
-pub(crate) use calls::{Counters, Labels, Shards, Traffic};
+pub(crate) use calls::{Labels, Shards};
+pub(crate) use counters::{Counters, Traffic};
 
 use crate::BuildInfo;
 use prometheus_client::{encoding::text, metrics::info::Info, registry::Registry};

@@ -177,22 +177,3 @@ async fn a_port_that_is_taken_is_one_clear_line() {
     assert!(line.contains(&server.grpc.to_string()) && line.contains("in use") && !line.contains('\n'), "{line}");
     server.stop().await;
 }
-
-/// Threads of this process that are shards.
-#[cfg(target_os = "linux")]
-fn shard_threads() -> usize {
-    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-    let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
-    names.filter(|name| name.starts_with("leak-")).count()
-}
-
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn many_servers_in_one_process_leave_no_thread_behind() {
-    for _ in 0..20 {
-        let server = Server::with(ServerConfig { shards: 3, ..server_config() }).await;
-        assert!(server.client().await.unary("Echo", note("")).await.is_ok());
-        server.stop().await;
-    }
-    assert_eq!(shard_threads(), 0);
-}

@@ -14,6 +14,7 @@ mod drain;
 mod health;
 mod limits;
 mod panics;
+mod process;
 mod protocol;
 mod reflection;
 mod support;

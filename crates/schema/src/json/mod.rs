@@ -10,6 +10,8 @@ mod time;
 mod visit;
 mod write;
 
+pub(crate) use text::quote;
+
 use serde_json::{Deserializer, Value};
 
 use crate::{JsonError, Malformed, MessageType};

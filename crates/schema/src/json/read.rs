@@ -117,13 +117,15 @@ impl<'de> Reader<'de> {
         seen: &mut Seen,
         map: &mut A,
     ) -> Result<(), A::Error> {
+        let mut next = 0;
         while let Some(name) = map.next_key_seed(Name)? {
-            let Some((place, field)) = message.find(&name) else {
+            let Some((place, field)) = message.find(&name, next) else {
                 let nearest = nearest(&name, message.fields().iter().map(|field| field.json_name)).map(str::to_owned);
                 let problem = format!("is no field of {}{}", message.full_name(), hint(nearest.as_deref()));
                 self.path.push(Step::Unknown(name));
                 return Err(A::Error::custom(problem));
             };
+            next = place + 1;
             self.path.push(Step::Field(field.json_name));
             if !seen.fields.add(place) {
                 return Err(A::Error::custom("is given twice"));

@@ -1,32 +1,39 @@
 //! Strings of JSON: quoting, and the two spellings of field names.
 
 /// Appends a JSON string.
-pub(super) fn quote(out: &mut String, text: &str) {
+pub(crate) fn quote(out: &mut String, text: &str) {
     out.push('"');
-    let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
-        let (plain, special) = rest.split_at(at);
-        out.push_str(plain);
-        let mut letters = special.chars();
-        match letters.next() {
-            Some('"') => out.push_str("\\\""),
-            Some('\\') => out.push_str("\\\\"),
-            Some('\n') => out.push_str("\\n"),
-            Some('\r') => out.push_str("\\r"),
-            Some('\t') => out.push_str("\\t"),
-            Some('\u{8}') => out.push_str("\\b"),
-            Some('\u{c}') => out.push_str("\\f"),
-            Some(control) => {
-                let code = u32::from(control);
-                out.push_str(if code < 16 { "\\u000" } else { "\\u001" });
-                out.extend(char::from_digit(code % 16, 16));
-            }
-            None => {}
-        }
-        rest = letters.as_str();
+    // Without an exit on the way, so that many bytes are looked at in one step.
+    let plain = |bytes: &[u8]| !bytes.iter().fold(false, |special, byte| special | is_special(*byte));
+    if text.as_bytes().chunks(64).all(plain) {
+        out.push_str(text);
+    } else {
+        escape(out, text);
     }
-    out.push_str(rest);
     out.push('"');
+}
+
+fn is_special(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+fn escape(out: &mut String, text: &str) {
+    for letter in text.chars() {
+        match letter {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            '\0'..'\u{20}' => {
+                out.push_str(if letter < '\u{10}' { "\\u000" } else { "\\u001" });
+                out.extend(char::from_digit(u32::from(letter) % 16, 16));
+            }
+            letter => out.push(letter),
+        }
+    }
 }
 
 /// Appends a path of a field mask in `lowerCamelCase`; false when it would not be read back as it is.

@@ -24,13 +24,13 @@ pub(super) fn write_timestamp(seconds: i64, nanos: i64, out: &mut String) -> Res
     }
     let (year, month, day) = date(seconds.div_euclid(DAY));
     let second = seconds.rem_euclid(DAY);
-    digits(out, year, 4);
-    for (separator, number) in
-        [('-', month), ('-', day), ('T', second / 3600), (':', second / 60 % 60), (':', second % 60)]
+    let mut text = *b"0000-00-00T00:00:00";
+    for (end, number) in
+        [(4, year), (7, month), (10, day), (13, second / 3600), (16, second / 60 % 60), (19, second % 60)]
     {
-        out.push(separator);
-        digits(out, number, 2);
+        digits(text.iter_mut().take(end), number);
     }
+    out.push_str(str::from_utf8(&text).unwrap_or_default());
     fraction(out, nanos);
     out.push('Z');
     Ok(())
@@ -90,25 +90,27 @@ pub(super) fn parse_duration(text: &str) -> Result<(i64, i32), &'static str> {
 }
 
 fn fraction(out: &mut String, nanos: i32) {
-    let (number, width) = match nanos {
+    let width = match nanos {
         0 => return,
-        _ if nanos % 1_000_000 == 0 => (nanos / 1_000_000, 3),
-        _ if nanos % 1000 == 0 => (nanos / 1000, 6),
-        _ => (nanos, 9),
+        _ if nanos % 1_000_000 == 0 => 3,
+        _ if nanos % 1000 == 0 => 6,
+        _ => 9,
     };
-    out.push('.');
-    digits(out, number.into(), width);
+    let mut text = *b".000000000";
+    digits(text.iter_mut(), nanos.into());
+    out.extend(str::from_utf8(&text).ok().and_then(|text| text.get(..=width)));
 }
 
-/// Appends the last `width` digits, at most nine.
-fn digits(out: &mut String, number: i64, width: usize) {
+/// Writes a number over the zeros at the end of `text`.
+fn digits<'a>(text: impl DoubleEndedIterator<Item = &'a mut u8>, number: i64) {
     let mut rest = u32::try_from(number).unwrap_or_default();
-    let mut digits = ['0'; 9];
-    for digit in digits.iter_mut().rev().take(width) {
-        *digit = char::from_digit(rest % 10, 10).unwrap_or('0');
+    for digit in text.rev() {
+        if rest == 0 {
+            break;
+        }
+        *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
         rest /= 10;
     }
-    out.extend(digits.iter().skip(9 - width));
 }
 
 /// One to nine digits behind the point.

@@ -6,8 +6,8 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 
 use super::{JsonOptions, any, scalar::NULL_VALUE, text, time};
 use crate::{
-    DEPTH_LIMIT, EnumType, Field, Kind, Malformed, MapType, MessageType, Value,
-    canonical::{TOO_DEEP, within},
+    EnumType, Field, Kind, Malformed, MapType, MessageType, Value,
+    canonical::within,
     table::WellKnown,
     value::{default_of, items},
     wire::{Parts, WireValue},
@@ -36,8 +36,8 @@ impl<'a> Writer<'a> {
                 Ok(())
             }
             Some(WellKnown::Any) => self.any(message, bytes, depth),
-            Some(WellKnown::Timestamp) => self.quoted(message, bytes, time::write_timestamp),
-            Some(WellKnown::Duration) => self.quoted(message, bytes, time::write_duration),
+            Some(WellKnown::Timestamp) => self.time(bytes, time::write_timestamp),
+            Some(WellKnown::Duration) => self.time(bytes, time::write_duration),
             Some(WellKnown::FieldMask) => self.field_mask(bytes),
             Some(WellKnown::Struct | WellKnown::ListValue) => self.only_field(message, bytes, depth),
             Some(WellKnown::Value) => self.dynamic(message, bytes, depth),
@@ -47,14 +47,13 @@ impl<'a> Writer<'a> {
 
     fn members(&mut self, message: MessageType, bytes: &[u8], depth: usize, list: &mut List) -> Written {
         let mut parts = Parts::new(bytes);
-        let mut next = parts.next().transpose()?;
         for field in message.fields() {
-            let mut values = Group { next: &mut next, parts: &mut parts, number: field.number };
+            let mut values = Group { parts: &mut parts, number: field.number };
             if values.is_empty() && (field.presence || !self.options.emit_defaults) {
                 continue;
             }
             self.item(list);
-            self.name(if self.options.proto_names { field.name } else { field.json_name });
+            self.key(field);
             self.field(field, &mut values, depth)?;
         }
         Ok(())
@@ -168,18 +167,17 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn quoted(
-        &mut self,
-        message: MessageType,
-        bytes: &[u8],
-        write: fn(i64, i64, &mut String) -> Result<(), &'static str>,
-    ) -> Written {
-        let part = |number| match message.get(bytes, number) {
-            Ok(Some(Value::I64(value))) => Ok(value),
-            other => other.map(|_| 0),
-        };
+    fn time(&mut self, bytes: &[u8], write: fn(i64, i64, &mut String) -> Result<(), &'static str>) -> Written {
+        let (mut seconds, mut nanos) = (0, 0);
+        for part in Parts::new(bytes) {
+            match part? {
+                (1, WireValue::Varint(value), _) => seconds = value.cast_signed(),
+                (2, WireValue::Varint(value), _) => nanos = value.cast_signed(),
+                _ => {}
+            }
+        }
         self.out.push('"');
-        write(part(1)?, part(2)?, self.out)?;
+        write(seconds, nanos, self.out)?;
         self.out.push('"');
         Ok(())
     }
@@ -203,9 +201,7 @@ impl<'a> Writer<'a> {
     /// `Struct` and `ListValue`: their one field is their JSON.
     fn only_field(&mut self, message: MessageType, bytes: &[u8], depth: usize) -> Written {
         let Some(field) = message.fields().first() else { return Ok(()) };
-        let mut parts = Parts::new(bytes);
-        let mut next = parts.next().transpose()?;
-        self.field(field, &mut Group { next: &mut next, parts: &mut parts, number: field.number }, depth)
+        self.field(field, &mut Group { parts: &mut Parts::new(bytes), number: field.number }, depth)
     }
 
     fn wrapped(&mut self, message: MessageType, bytes: &[u8], depth: usize) -> Written {
@@ -241,9 +237,6 @@ impl<'a> Writer<'a> {
             _ => "",
         };
         let inner = any::resolve(message, url).ok_or_else(|| any::unknown(url)).map_err(Malformed::new)?;
-        if depth >= DEPTH_LIMIT {
-            return Err(TOO_DEEP.into());
-        }
         let Some(Value::Bytes(value)) = message.get(bytes, 2)?.or(Some(Value::Bytes(&[]))) else { return Ok(()) };
         let value = inner.canonical_at(value, depth + 1).map_err(|fault| fault.inside("value"))?;
         self.item(&mut list);
@@ -263,6 +256,16 @@ impl<'a> Writer<'a> {
     fn print(&mut self, text: std::fmt::Arguments<'_>) {
         // Writing to a string cannot fail.
         let _ = self.out.write_fmt(text);
+    }
+
+    fn key(&mut self, field: &Field) {
+        if self.options.proto_names {
+            return self.name(field.name);
+        }
+        self.out.push_str(field.json_key);
+        if self.options.indent.is_some() {
+            self.out.push(' ');
+        }
     }
 
     fn name(&mut self, name: &str) {
@@ -307,23 +310,20 @@ struct List {
 
 /// The values of one field, which canonical bytes have next to each other.
 struct Group<'g, 'a> {
-    next: &'g mut Option<crate::wire::Part<'a>>,
     parts: &'g mut Parts<'a>,
     number: u32,
 }
 
 impl<'a> Group<'_, 'a> {
     fn is_empty(&self) -> bool {
-        self.next.is_none_or(|(number, ..)| number != self.number)
+        self.parts.number() != Some(self.number)
     }
 
     fn take(&mut self) -> Result<Option<WireValue<'a>>, Malformed> {
-        let Some((number, value, _)) = *self.next else { return Ok(None) };
-        if number != self.number {
+        if self.is_empty() {
             return Ok(None);
         }
-        *self.next = self.parts.next().transpose()?;
-        Ok(Some(value))
+        Ok(self.parts.next().transpose()?.map(|(_, value, _)| value))
     }
 }
 

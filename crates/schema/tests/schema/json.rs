@@ -151,6 +151,7 @@ fn numbers_are_accepted_in_each_form_the_rules_allow() {
         (r#"{"color":"COLOR_CRIMSON"}"#, r#"{"color":"COLOR_RED"}"#),
         (r#"{"someBytes":"-_8"}"#, r#"{"someBytes":"+/8="}"#),
         (r#"{"someBytes":"+/8"}"#, r#"{"someBytes":"+/8="}"#),
+        (r#"{"someBytes":"AB"}"#, r#"{"someBytes":"AA=="}"#),
         (r#"{"a_string":"\u00fc\ud83e\udd80"}"#, r#"{"aString":"ü🦀"}"#),
         (r#"{"far":"a"}"#, r#"{"distant":"a"}"#),
         (r#"{"aString":null,"color":null,"aBool":null}"#, "{}"),

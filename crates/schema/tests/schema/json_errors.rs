@@ -132,16 +132,17 @@ fn an_error_does_not_repeat_what_the_record_holds() {
 
 #[test]
 fn text_that_is_nested_too_deep_is_refused() {
-    for (open, close) in [(r#"{"left":"#, "}"), (r#"{"more":["#, "]}"), (r#"{"named":{"a":"#, "}}")] {
-        let text = format!("{}{{}}{}", open.repeat(101), close.repeat(101));
-        let error = refused("kinds.Tree", &text);
+    let too_deep = |message, text: &str| {
+        let error = refused(message, text);
         assert!(error.message.contains("too deep") || error.message.contains("recursion limit"), "{error}");
+        assert!(error.line == 1 && error.column <= text.len(), "not where it is too deep: {error}");
+    };
+    for (open, close) in [(r#"{"left":"#, "}"), (r#"{"more":["#, "]}"), (r#"{"named":{"a":"#, "}}")] {
+        too_deep("kinds.Tree", &format!("{}{{}}{}", open.repeat(101), close.repeat(101)));
     }
-    let values = format!(r#"{{"value":{}{}}}"#, "[".repeat(60), "]".repeat(60));
-    assert!(refused("kinds.WellKnown", &values).message.contains("too deep"));
-    let endless = "[".repeat(1_000_000);
-    assert!(refused("kinds.WellKnown", &format!(r#"{{"any":{{"a":{endless}"#)).message.contains("recursion limit"));
+    too_deep("kinds.WellKnown", &format!(r#"{{"value":{}{}}}"#, "[".repeat(60), "]".repeat(60)));
+    too_deep("kinds.WellKnown", &format!(r#"{{"value":{}1{}}}"#, r#"{"a":"#.repeat(40), "}".repeat(40)));
+    too_deep("kinds.WellKnown", &format!(r#"{{"any":{{"a":{}"#, "[".repeat(1_000_000)));
     let any = r#"{"@type":"a/google.protobuf.Any","value":"#;
-    let anys = format!(r#"{{"any":{}{{}}{}}}"#, any.repeat(110), "}".repeat(110));
-    assert!(refused("kinds.WellKnown", &anys).message.contains("too deep"));
+    too_deep("kinds.WellKnown", &format!(r#"{{"any":{}{{}}{}}}"#, any.repeat(110), "}".repeat(110)));
 }

@@ -95,8 +95,6 @@ impl Writer {
         }
         other?;
         self.connect()?;
-        #[cfg(test)]
-        self.shared.faults.strike(self.connection.as_ref());
         let Some(connection) = &self.connection else { return Err(StoreError::Closed) };
         let written = apply(connection, &self.shared, self.head, jobs);
         let (outcomes, head) = written.map_err(|error| store_error(&error))?;
@@ -104,7 +102,7 @@ impl Writer {
         Ok(outcomes)
     }
 
-    /// Tells readers and watchers of a commit. Comes before the callers are answered, so that each reads its own
+    /// Tells readers and watchers of what is new. Comes before the callers are answered, so that each reads its own
     /// write.
     fn publish(&mut self, ops: usize, took: Duration) {
         let counters = &self.shared.counters;
@@ -116,9 +114,11 @@ impl Writer {
         let before = counters.op_nanos.load(Ordering::Relaxed);
         counters.op_nanos.store(before - before / 8 + nanos / 8, Ordering::Relaxed);
         self.upkeep.wrote();
-        self.shared.readers.committed();
         let newest = self.head.newest;
-        self.shared.log.send_if_modified(|log| std::mem::replace(&mut log.newest, newest) != newest);
+        if self.shared.log.borrow().newest != newest {
+            self.shared.readers.committed();
+            self.shared.log.send_modify(|log| log.newest = newest);
+        }
     }
 
     /// Opens the database again when it is not open.
@@ -196,11 +196,15 @@ fn apply(
     head: Head,
     jobs: &[Job],
 ) -> rusqlite::Result<(Vec<Vec<Outcome>>, Head)> {
+    #[cfg(test)]
+    shared.faults.before(connection);
     let mut batch = Batch::begin(connection, &shared.sql, head, now())?;
     let mut outcomes = Vec::with_capacity(jobs.len());
     for job in jobs {
         outcomes.push(job.ops.iter().map(|op| batch.apply(op)).collect::<rusqlite::Result<Vec<_>>>()?);
     }
+    #[cfg(test)]
+    shared.faults.within();
     let after = batch.head();
     let kept = after.newest + 1 - after.oldest;
     let most = shared.config.change_rows.max(1);

@@ -24,12 +24,12 @@ pub(super) struct Faults {
 }
 
 impl Faults {
-    pub(super) fn strike(&self, connection: Option<&Connection>) {
+    pub(super) fn before(&self, connection: &Connection) {
         let pages = self.max_pages.load(Ordering::Relaxed);
-        if let Some(connection) = connection {
-            let most = if pages == 0 { i64::from(i32::MAX) } else { pages };
-            connection.pragma_update(None, "max_page_count", most).unwrap();
-        }
+        connection.pragma_update(None, "max_page_count", if pages == 0 { i64::from(i32::MAX) } else { pages }).unwrap();
+    }
+
+    pub(super) fn within(&self) {
         assert!(!self.panic.swap(false, Ordering::Relaxed), "a fault that was asked for");
     }
 }

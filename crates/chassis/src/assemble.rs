@@ -1,0 +1,152 @@
+//! What is served: the services given, those built in, and the shards that know each method.
+
+use crate::{
+    Health, ServerConfig, StartError,
+    call::{Limits, Method},
+    config::{ByteSize, HumanDuration},
+    health::{self, HealthService},
+    metrics::{Labels, Shards},
+    reflection,
+    serve::{Phase, Plan, Shard},
+    service::{MethodInfo, Registered, contract},
+};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, atomic::AtomicBool},
+};
+use tokio::sync::watch;
+
+const BUILT_IN: [&str; 3] = [health::SERVICE, reflection::V1, reflection::V1ALPHA];
+
+/// Everything that is served, and what is known of it.
+pub(crate) struct Services {
+    services: Vec<Registered>,
+    contract: HashMap<String, Vec<MethodInfo>>,
+    pub(crate) health: Health,
+    listed: Arc<[&'static str]>,
+}
+
+impl Services {
+    /// The services given, with health and reflection.
+    pub(crate) fn assemble(given: &[Registered], descriptors: &[Vec<u8>]) -> Result<Self, StartError> {
+        let broken = |e: &dyn fmt::Display| StartError::Descriptors(e.to_string());
+        let health_set = health::descriptor().map_err(|e| broken(&e))?;
+        let sets: Vec<&[u8]> = descriptors
+            .iter()
+            .map(Vec::as_slice)
+            .chain([health_set.as_slice()])
+            .chain(reflection::DESCRIPTORS)
+            .collect();
+        let contract = contract(&sets).map_err(|e| broken(&e))?;
+        let names: Vec<&'static str> = given.iter().map(|service| service.name).collect();
+        for (i, name) in names.iter().enumerate() {
+            if names.iter().skip(i + 1).chain(&BUILT_IN).any(|other| other == name) {
+                return Err(StartError::Twice(name));
+            }
+            if !contract.contains_key(*name) {
+                return Err(StartError::Undescribed(name));
+            }
+        }
+        let health = Health::new(names.clone().into());
+        let listed: Vec<&'static str> = names.into_iter().chain(BUILT_IN).collect();
+        let reflection = reflection::services(&sets, &listed).map_err(|e| broken(&e))?;
+        let built_in = reflection.into_iter().chain([Registered::new(HealthService(health.clone()))]);
+        let services = given.iter().cloned().chain(built_in).collect();
+        Ok(Self { services, contract, health, listed: listed.into() })
+    }
+
+    fn methods(&self) -> impl Iterator<Item = (&Registered, &MethodInfo)> {
+        self.services.iter().flat_map(|service| {
+            self.contract.get(service.name).into_iter().flatten().map(move |method| (service, method))
+        })
+    }
+
+    /// The shards, each with its own counters.
+    pub(crate) fn shards(&self, config: &ServerConfig, plan: Plan) -> (Shards, Vec<Arc<Shard>>) {
+        let count = match config.shards {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            n => n,
+        };
+        let label =
+            |service: &str, method: &str, kind| Labels { service: service.to_owned(), method: method.to_owned(), kind };
+        let mut labels = vec![label("unknown", "unknown", "unary")];
+        labels.extend(self.methods().map(|(service, method)| label(service.name, &method.name, method.kind())));
+        let figures = Shards::new(labels, count);
+        let shards = (0..count).map(|i| Arc::new(self.shard(&figures, i, limits(config), plan))).collect();
+        (figures, shards)
+    }
+
+    fn shard(&self, figures: &Shards, index: usize, limits: Limits, plan: Plan) -> Shard {
+        let stopping = Arc::new(AtomicBool::new(false));
+        let mut counters = figures.methods.get(index).into_iter().flatten().cloned();
+        let mut method = |service: Option<(&Registered, &MethodInfo)>| {
+            Arc::new(Method {
+                service: service.map(|(service, _)| Arc::clone(&service.service)),
+                service_name: service.map_or_else(|| "unknown".to_owned(), |(service, _)| service.name.to_owned()),
+                name: service.map_or_else(|| "unknown".to_owned(), |(_, method)| method.name.clone()),
+                server_streaming: service.is_some_and(|(_, method)| method.server_streaming),
+                counters: counters.next().unwrap_or_default(),
+                limits,
+                stopping: Arc::clone(&stopping),
+            })
+        };
+        let unknown = method(None);
+        let named = self.methods().map(|(s, m)| (format!("/{}/{}", s.name, m.name), method(Some((s, m)))));
+        Shard {
+            methods: named.collect(),
+            unknown,
+            services: Arc::clone(&self.listed),
+            traffic: figures.traffic.get(index).cloned().unwrap_or_default(),
+            stopping,
+            phase: watch::Sender::new(Phase::Serve),
+            plan,
+        }
+    }
+}
+
+fn limits(config: &ServerConfig) -> Limits {
+    Limits {
+        message_in: config.max_message_in.saturating_u32(),
+        message_out: config.max_message_out.map(ByteSize::saturating_u32),
+        max_deadline: config.max_deadline.map(HumanDuration::get),
+        default_deadline: config.default_deadline.map(HumanDuration::get),
+    }
+}
+
+/// The settings of a connection, within what HTTP/2 allows (RFC 9113, 6.5.2).
+pub(crate) fn plan(config: &ServerConfig) -> Result<Plan, StartError> {
+    let within = |setting, value: u64, (low, high): (u64, u64), reason| {
+        let number = u32::try_from(value).ok().filter(|_| (low..=high).contains(&value));
+        number.ok_or(StartError::Setting { setting, value: value.to_string(), reason })
+    };
+    const WINDOW: (u64, u64) = (65_535, (1 << 31) - 1);
+    const WINDOW_REASON: &str = "a window is 65535 bytes to 2 GiB - 1";
+    within("max_connections", config.max_connections.into(), (1, 1 << 28), "at least one must be allowed")?;
+    Ok(Plan {
+        stream_window: within("stream_window", config.stream_window.0, WINDOW, WINDOW_REASON)?,
+        connection_window: within("connection_window", config.connection_window.0, WINDOW, WINDOW_REASON)?,
+        max_streams: within(
+            "max_streams",
+            config.max_streams.into(),
+            (1, (1 << 31) - 1),
+            "at least one must be allowed",
+        )?,
+        max_frame: within(
+            "max_frame",
+            config.max_frame.0,
+            (1 << 14, (1 << 24) - 1),
+            "a frame is 16 KiB to 16 MiB - 1",
+        )?,
+        max_header_list: within(
+            "max_header_list",
+            config.max_header_list.0,
+            (1024, 1 << 24),
+            "headers are 1 KiB to 16 MiB",
+        )?,
+        max_pending_resets: config.max_pending_resets,
+        handshake_limit: config.handshake_limit.get(),
+        first_call_limit: config.first_call_limit.get(),
+        flush_limit: config.flush_limit.get(),
+    })
+}

@@ -1,0 +1,166 @@
+//! A server as a process of its own: its logs and its signals.
+
+use crate::support::{Client, Probe, admin_config, descriptors, eventually, note, number, server_config, within};
+use campus_chassis::{App, BuildInfo, LogConfig, ServerConfig, config::HumanDuration, logs, signals};
+use serde_json::Value;
+use std::{
+    process::Stdio,
+    sync::{Arc, Mutex},
+};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
+use tonic::{Code, transport::Endpoint};
+
+const CHILD: &str = "CHASSIS_TEST_CHILD";
+
+/// What the other tests start: this program again, running only this.
+#[test]
+#[ignore = "the server that other tests here run as a process of its own"]
+fn child() {
+    if std::env::var_os(CHILD).is_none() {
+        return;
+    }
+    logs::init(&LogConfig::default()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let config = ServerConfig { drain_limit: HumanDuration::secs(600), ..server_config() };
+        let app = App::builder(&config, &admin_config())
+            .build_info(BuildInfo::new("probe", "1.2.3", "abc"))
+            .descriptors(descriptors())
+            .service(Probe::default())
+            .build()
+            .unwrap();
+        app.run_until(signals::shutdown().unwrap()).await.unwrap();
+    });
+}
+
+/// The process and the events it has logged.
+struct Process {
+    child: Child,
+    events: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Process {
+    async fn start() -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "process::child", "--ignored", "--nocapture"])
+            .env(CHILD, "1")
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let events: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let seen = Arc::clone(&events);
+        tokio::spawn(async move {
+            while let Some(line) = lines.next_line().await.unwrap() {
+                let event = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not an event: {line}"));
+                seen.lock().unwrap().push(event);
+            }
+        });
+        let process = Self { child, events };
+        process.logged("ready").await;
+        process
+    }
+
+    fn all(&self, message: &str) -> Vec<Value> {
+        let events = self.events.lock().unwrap();
+        events.iter().filter(|event| event.get("message").is_some_and(|m| m == message)).cloned().collect()
+    }
+
+    /// The first event with this message, once it is there.
+    async fn logged(&self, message: &str) -> Value {
+        eventually(async || !self.all(message).is_empty()).await;
+        self.all(message).remove(0)
+    }
+
+    async fn client(&self) -> Client {
+        let addr = text(&self.logged("listening").await, "grpc.address");
+        Client(Endpoint::from_shared(format!("http://{addr}")).unwrap().connect().await.unwrap())
+    }
+
+    async fn signal(&self, name: &str) {
+        let id = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().await.unwrap().success());
+    }
+
+    async fn ended(mut self) -> (bool, Vec<Value>) {
+        let status = within(self.child.wait()).await.unwrap();
+        eventually(async || {
+            !self.all("stopped").is_empty()
+                || self.all("stopped; calls that still ran were ended with UNAVAILABLE").len() == 1
+        })
+        .await;
+        let events = self.events.lock().unwrap().clone();
+        (status.success(), events)
+    }
+}
+
+fn text(event: &Value, field: &str) -> String {
+    event.get(field).unwrap_or_else(|| panic!("no {field} in {event}")).as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn logs_are_json_and_begin_with_what_runs_where() {
+    let process = Process::start().await;
+    let first = process.events.lock().unwrap().first().unwrap().clone();
+    assert_eq!(text(&first, "message"), "listening");
+    for (field, value) in [("service.name", "probe"), ("service.version", "1.2.3"), ("service.commit", "abc")] {
+        assert_eq!(text(&first, field), value);
+    }
+    assert!(text(&first, "grpc.address").starts_with("127.0.0.1:"));
+    assert!(text(&first, "admin.address").starts_with("127.0.0.1:"));
+    process.signal("TERM").await;
+    assert!(process.ended().await.0);
+}
+
+#[tokio::test]
+async fn either_signal_drains_and_the_process_ends_well() {
+    for signal in ["TERM", "INT"] {
+        let process = Process::start().await;
+        let client = process.client().await;
+        let call = tokio::spawn(async move { client.unary("Wait", number(300)).await });
+        // The call is under way when it shows in no other way than by not being answered.
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        process.signal(signal).await;
+        assert_eq!(text(&process.logged("signal received").await, "signal"), format!("SIG{signal}"));
+        assert!(within(call).await.unwrap().is_ok());
+        let (success, events) = process.ended().await;
+        let last = events.last().unwrap();
+        assert!(success && text(last, "message") == "stopped", "{last}");
+        assert_eq!(last.get("drain.skipped"), Some(&Value::Bool(false)));
+    }
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_what_still_runs() {
+    let process = Process::start().await;
+    let client = process.client().await;
+    let call = tokio::spawn(async move { client.unary("Wait", number(600_000)).await });
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    process.signal("TERM").await;
+    process.logged("draining").await;
+    process.signal("TERM").await;
+    assert_eq!(within(call).await.unwrap().unwrap_err().code(), Code::Unavailable);
+    let (success, events) = process.ended().await;
+    let last = events.last().unwrap();
+    assert!(success && last.get("drain.skipped") == Some(&Value::Bool(true)), "{last}");
+    assert_eq!(last.get("calls.ended").and_then(Value::as_u64), Some(1));
+}
+
+#[tokio::test]
+async fn a_panic_is_logged_once_with_its_method_and_without_its_message() {
+    let process = Process::start().await;
+    let client = process.client().await;
+    client.unary("Panic", note("Anna's salary")).await.unwrap_err();
+    let event = process.logged("a call panicked").await;
+    assert_eq!((text(&event, "rpc.service"), text(&event, "rpc.method")), ("test.v1.Probe".into(), "Panic".into()));
+    assert!(text(&event, "panic.location").contains("probe.rs"));
+    process.signal("TERM").await;
+    let (_, events) = process.ended().await;
+    assert_eq!(events.iter().filter(|event| event.to_string().contains("panic")).count(), 1, "{events:?}");
+    assert!(!events.iter().any(|event| event.to_string().contains("salary")));
+}
