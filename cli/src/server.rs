@@ -73,11 +73,16 @@ pub(crate) fn start(settings: Settings) -> Result<Running, StartError> {
     let thread = thread.map_err(|error| StartError::new(&error, exit::INTERNAL))?;
     match told.recv() {
         Ok((grpc, admin)) => Ok(Running { grpc, admin, thread }),
-        Err(_) => Err(join(thread).err().unwrap_or_else(|| StartError::new(&"the server ended at once", exit::INTERNAL))),
+        Err(_) => {
+            Err(join(thread).err().unwrap_or_else(|| StartError::new(&"the server ended at once", exit::INTERNAL)))
+        }
     }
 }
 
-fn serve(settings: &campus_host::Settings, tell: &mpsc::SyncSender<(SocketAddr, SocketAddr)>) -> Result<(), StartError> {
+fn serve(
+    settings: &campus_host::Settings,
+    tell: &mpsc::SyncSender<(SocketAddr, SocketAddr)>,
+) -> Result<(), StartError> {
     let internal = |error: std::io::Error| StartError::new(&error, exit::INTERNAL);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(internal)?;
     runtime.block_on(async {

@@ -3,11 +3,11 @@
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod contract;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod help;
-#[cfg(test)]
-mod contract;
 #[cfg(test)]
 mod model;
 #[cfg(test)]

@@ -42,9 +42,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         (id(), word()).prop_map(|(id, given)| Step::Create { id, given }),
         id().prop_map(|id| Step::Get { id }),
-        (id(), word(), word(), mask, etag(), any::<bool>()).prop_map(|(id, given, family, mask, etag, allow_missing)| {
-            Step::Update { id, given, family, mask, etag, allow_missing }
-        }),
+        (id(), word(), word(), mask, etag(), any::<bool>()).prop_map(
+            |(id, given, family, mask, etag, allow_missing)| {
+                Step::Update { id, given, family, mask, etag, allow_missing }
+            }
+        ),
         (id(), etag(), any::<bool>()).prop_map(|(id, etag, allow_missing)| Step::Delete { id, etag, allow_missing }),
         proptest::collection::vec((id(), word()), 0..5).prop_map(|records| Step::Import { records }),
         proptest::collection::vec(id(), 1..5).prop_map(|ids| Step::BatchGet { ids }),
@@ -71,8 +73,8 @@ impl Model {
     }
 
     /// Holds what the service answered if it is what the model expects.
-    fn agree(&mut self, expected: Person, answered: Person) {
-        assert_eq!(content(&expected), content(&answered));
+    fn agree(&mut self, expected: &Person, answered: Person) {
+        assert_eq!(content(expected), content(&answered));
         let before = self.0.get(&answered.name);
         let unchanged = before.is_some_and(|before| content(before) == content(&answered));
         if let Some(before) = before {
@@ -91,7 +93,7 @@ async fn run(client: &Client, model: &mut Model, step: Step) {
             match answer {
                 Ok(made) => {
                     assert!(!model.0.contains_key(&made.name));
-                    model.agree(person(id, &given), made);
+                    model.agree(&person(id, &given), made);
                 }
                 Err(status) => {
                     assert_eq!(status.code(), Code::AlreadyExists);
@@ -155,7 +157,7 @@ async fn update(client: &Client, model: &mut Model, request: UpdateRequest, patc
         match answer {
             Ok(made) => {
                 assert!(allow_missing && patch.etag.is_empty());
-                model.agree(patch.clone(), made);
+                model.agree(patch, made);
             }
             Err(status) => assert_eq!(status.code(), Code::NotFound),
         }
@@ -176,15 +178,18 @@ async fn update(client: &Client, model: &mut Model, request: UpdateRequest, patc
     if masked("birth_date") {
         expected.birth_date.clone_from(&patch.birth_date);
     }
-    model.agree(expected, answer.unwrap());
+    model.agree(&expected, answer.unwrap());
 }
 
 async fn import(client: &Client, model: &mut Model, records: &[(usize, String)]) {
     let kind = client.kind;
-    let people: Vec<Person> =
-        records.iter().map(|(id, given)| Person { name: kind.name(id), given_name: given.clone(), ..kind.person(1) }).collect();
+    let people: Vec<Person> = records
+        .iter()
+        .map(|(id, given)| Person { name: kind.name(id), given_name: given.clone(), ..kind.person(1) })
+        .collect();
     let (mut created, mut updated, mut unchanged) = (0, 0, 0);
-    let mut after: BTreeMap<String, Person> = model.0.iter().map(|(name, person)| (name.clone(), content(person))).collect();
+    let mut after: BTreeMap<String, Person> =
+        model.0.iter().map(|(name, person)| (name.clone(), content(person))).collect();
     for person in &people {
         match after.insert(person.name.clone(), person.clone()) {
             None => created += 1,
@@ -204,7 +209,8 @@ async fn import(client: &Client, model: &mut Model, records: &[(usize, String)])
 
 fn check(kind: Kind) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let mut runner = TestRunner::new(Config { cases: 24, max_shrink_iters: 200, failure_persistence: None, ..Config::default() });
+    let mut runner =
+        TestRunner::new(Config { cases: 24, max_shrink_iters: 200, failure_persistence: None, ..Config::default() });
     let checked = runner.run(&steps(), |steps| {
         runtime.block_on(async {
             let campus = Campus::start(&PARTS);

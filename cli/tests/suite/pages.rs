@@ -50,7 +50,8 @@ async fn while_others_write(read: impl AsyncFn(&Client) -> Vec<String>) {
 }
 
 async fn pages(client: &Client, order_by: &str) -> Vec<String> {
-    let (mut seen, mut request) = (Vec::new(), ListRequest { page_size: 37, order_by: order_by.into(), ..ListRequest::default() });
+    let (mut seen, mut request) =
+        (Vec::new(), ListRequest { page_size: 37, order_by: order_by.into(), ..ListRequest::default() });
     loop {
         let (people, token) = client.list(request.clone()).await.unwrap();
         seen.extend(people.into_iter().map(|person| person.name));

@@ -45,11 +45,10 @@ async fn a_watch_tells_what_was_made_changed_and_removed() {
     client.update(update).await.unwrap();
     client.delete(DeleteRequest { name: made.name.clone(), ..DeleteRequest::default() }).await.unwrap();
     let steps = [next(&mut watch).await, next(&mut watch).await, next(&mut watch).await];
-    assert_eq!(steps.each_ref().map(WatchResponse::change_type), [
-        ChangeType::Created,
-        ChangeType::Updated,
-        ChangeType::Deleted
-    ]);
+    assert_eq!(
+        steps.each_ref().map(WatchResponse::change_type),
+        [ChangeType::Created, ChangeType::Updated, ChangeType::Deleted]
+    );
     assert_eq!(person(&steps[0]), made, "as the change left it, not as it is now");
     assert_eq!(person(&steps[1]), changed, "the update that changed nothing is no change");
     assert_eq!(person(&steps[2]), Person { name: made.name, ..Person::default() }, "only the name");
@@ -90,7 +89,8 @@ async fn write_much(client: &Client, writers: usize, each: usize) {
                         client.delete(request).await.unwrap();
                     }
                     _ => {
-                        let request = UpdateRequest { record: person.encoded(), allow_missing: true, update_mask: None };
+                        let request =
+                            UpdateRequest { record: person.encoded(), allow_missing: true, update_mask: None };
                         client.update(request).await.unwrap();
                     }
                 }
@@ -135,7 +135,8 @@ async fn under_many_writers_each_change_comes_once_and_rebuilds_the_records() {
         }
     }
     writing.await.unwrap();
-    let stored = client.list(campus_proto::standard::ListRequest { page_size: 1000, ..Default::default() }).await.unwrap().0;
+    let stored =
+        client.list(campus_proto::standard::ListRequest { page_size: 1000, ..Default::default() }).await.unwrap().0;
     assert_eq!(stored, copy.into_values().collect::<Vec<_>>(), "the copy is what is stored");
 
     // From every token, what follows is exactly what followed.

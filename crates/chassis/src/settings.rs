@@ -30,6 +30,8 @@ pub struct ServerConfig {
     pub stream_window: ByteSize,
     /// Flow-control window of a connection.
     pub connection_window: ByteSize,
+    /// Bytes of a reply kept for a stream when the client or the network does not take them; then the call waits.
+    pub send_buffer: ByteSize,
     /// A connection that has not sent its HTTP/2 preface after this is closed.
     pub handshake_limit: HumanDuration,
     /// A connection without any call after this is asked to leave (GOAWAY).
@@ -60,6 +62,7 @@ impl Default for ServerConfig {
             max_pending_resets: 20,
             stream_window: ByteSize::mib(1),
             connection_window: ByteSize::mib(1),
+            send_buffer: ByteSize::kib(128),
             handshake_limit: HumanDuration::secs(10),
             first_call_limit: HumanDuration::secs(300),
             max_deadline: None,

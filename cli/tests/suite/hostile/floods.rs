@@ -28,6 +28,7 @@ async fn two_thousand_streams_opened_at_once_are_answered_or_refused() {
             let mut ends = HashMap::new();
             while ends.len() < STREAMS as usize {
                 let frame = raw.next().await.expect("the connection stays open");
+                if frame.kind == kind::GOAWAY { println!("{:?} {}", frame.code(), String::from_utf8_lossy(&frame.payload)); }
                 if frame.kind == kind::RST_STREAM {
                     ends.entry(frame.stream).or_insert(frame.code());
                 } else if let Some(status) = frame.grpc_status() {

@@ -116,6 +116,7 @@ fn builder(plan: &Plan, streams: Streams) -> http2::Builder<Streams> {
         .auto_date_header(false)
         .initial_stream_window_size(plan.stream_window)
         .initial_connection_window_size(plan.connection_window)
+        .max_send_buf_size(plan.send_buffer)
         .max_concurrent_streams(plan.max_streams)
         .max_frame_size(plan.max_frame)
         .max_header_list_size(plan.max_header_list)

@@ -36,7 +36,7 @@ impl SqliteChanges {
             if self.after < log.newest {
                 // A long log is read without waiting for anything; others want their turn too.
                 tokio::task::consume_budget().await;
-                return self.read();
+                return self.read(log.newest);
             }
             if self.log.changed().await.is_err() {
                 return Err(StoreError::Closed);
@@ -44,9 +44,12 @@ impl SqliteChanges {
         }
     }
 
-    fn read(&mut self) -> Result<Vec<Change>, StoreError> {
+    /// A commit can be read a moment before the writer has told of it. Such changes are left for the next time: whoever
+    /// resumes from a position must find it told.
+    fn read(&mut self, newest: u64) -> Result<Vec<Change>, StoreError> {
         let shared = &self.sqlite.shared;
-        let changes = shared.readers.read(|connection| read::changes(connection, &shared.sql, self.after))?;
+        let mut changes = shared.readers.read(|connection| read::changes(connection, &shared.sql, self.after))?;
+        changes.retain(|change| change.position <= newest);
         // Positions have no gaps, so one at the start is what was dropped from the log.
         let first = changes.first().ok_or(StoreError::Corrupt)?.position;
         if first != self.after + 1 {
