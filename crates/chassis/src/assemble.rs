@@ -126,7 +126,7 @@ pub(crate) fn plan(config: &ServerConfig) -> Result<Plan, StartError> {
     Ok(Plan {
         stream_window: within("stream_window", config.stream_window.0, WINDOW, WINDOW_REASON)?,
         connection_window: within("connection_window", config.connection_window.0, WINDOW, WINDOW_REASON)?,
-        send_buffer: within("send_buffer", config.send_buffer.0, (1 << 14, 1 << 30), "a buffer is 16 KiB to 1 GiB")? as usize,
+        send_buffer: within("send_buffer", config.send_buffer.0, (1 << 14, 1 << 30), "a buffer is 16 KiB to 1 GiB")?,
         max_streams: within(
             "max_streams",
             config.max_streams.into(),

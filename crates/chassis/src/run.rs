@@ -51,9 +51,9 @@ impl Drop for Helper {
 }
 
 impl App {
-    /// Serves until `shutdown` ends (or [`Handle::shutdown`] is called), then drains and stops: health says NOT_SERVING for good, the
+    /// Serves until `shutdown` ends (or [`Handle::shutdown`](crate::Handle::shutdown) is called), then drains and stops: health says NOT_SERVING for good, the
     /// `on_drain` hooks run, after `drain_delay` nothing more is accepted and connections are asked to leave; what still
-    /// runs after `drain_limit` ends with UNAVAILABLE. A second wish (see [`Skip`], [`Handle::skip_drain`]) skips the waits.
+    /// runs after `drain_limit` ends with UNAVAILABLE. A second wish (see [`Skip`], [`Handle::skip_drain`](crate::Handle::skip_drain)) skips the waits.
     ///
     /// Runs within a tokio runtime; calls run on threads of their own, which have ended when this does.
     ///

@@ -44,7 +44,7 @@ impl Default for StoreSettings {
     fn default() -> Self {
         Self {
             dir: default_data_dir(),
-            queue: 4096,
+            queue: 32_768,
             queue_size: ByteSize::mib(64),
             keep_changes: HumanDuration::secs(7 * 24 * 60 * 60),
             max_changes: 10_000_000,

@@ -9,8 +9,8 @@ use futures_util::{Stream, StreamExt};
 use crate::{collection::Collection, error::Error, name::Name, record};
 
 /// Records, and bytes of them, that are written at once.
-const BATCH: usize = 2048;
-const BATCH_BYTES: usize = 2 << 20;
+const BATCH: usize = 4096;
+const BATCH_BYTES: usize = 4 << 20;
 /// Rejections that the summary lists.
 const LISTED: usize = 100;
 /// How often a record is tried again when another writer was faster.

@@ -3,7 +3,10 @@
 //! A stored body is name and etag, then the client's content in its canonical form, then the times. So the content of
 //! two versions can be compared without decoding either.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    borrow::Cow,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use bytes::Bytes;
 use campus_schema::wire;
@@ -46,7 +49,12 @@ pub(crate) fn unchecked(kind: &Kind, sent: &[u8]) -> Result<Vec<u8>, Error> {
         let below = if fault.path().is_empty() { String::new() } else { format!(".{}", fault.path()) };
         Error::invalid(format!("{}{below}", kind.singular()), fault.reason())
     };
-    let canonical = kind.message.canonical(sent).map_err(malformed)?;
+    // What well-made clients send is canonical already, and then needs no copy.
+    let canonical = if kind.message.is_canonical(sent).map_err(malformed)? {
+        Cow::Borrowed(sent)
+    } else {
+        Cow::Owned(kind.message.canonical(sent).map_err(malformed)?)
+    };
     kind.message.without(&canonical, &kind.server.all()).map_err(malformed)
 }
 

@@ -148,8 +148,8 @@ impl Expr {
 pub(crate) fn check_kind(table: &Table, column: ColumnRef, kind: crate::ColumnKind) -> Result<(), StoreError> {
     match table.kind(column) {
         Some(own) if own == kind => Ok(()),
-        Some(own) => Err(StoreError::Invalid(format!("{column:?} of {} is {own:?}, not {kind:?}", table.name))),
-        None => Err(StoreError::Invalid(format!("{} has no {column:?}", table.name))),
+        Some(own) => Err(StoreError::Invalid(format!("{} is {own:?}, not {kind:?}", table.label(column)))),
+        None => Err(StoreError::Invalid(format!("there is no {}", table.label(column)))),
     }
 }
 

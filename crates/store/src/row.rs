@@ -91,7 +91,6 @@ impl fmt::Debug for RowRef<'_> {
 }
 
 /// Gathers [`Rows`].
-#[derive(Default)]
 pub(crate) struct RowsBuilder {
     keys: String,
     bodies: BytesMut,
@@ -99,6 +98,15 @@ pub(crate) struct RowsBuilder {
 }
 
 impl RowsBuilder {
+    /// With room for so many records of a usual size.
+    pub(crate) fn with_capacity(rows: usize) -> Self {
+        Self {
+            keys: String::with_capacity(rows * 24),
+            bodies: BytesMut::with_capacity(rows * 160),
+            entries: Vec::with_capacity(rows),
+        }
+    }
+
     pub(crate) fn push(&mut self, key: &str, version: u64, body: &[u8]) {
         self.keys.push_str(key);
         self.bodies.extend_from_slice(body);

@@ -91,4 +91,16 @@ impl Table {
             ColumnRef::Column(index) => self.columns.get(index).map(|column| column.kind),
         }
     }
+
+    /// What to call a column in an error.
+    pub(crate) fn label(&self, column: ColumnRef) -> String {
+        let name = match column {
+            ColumnRef::Key => "key",
+            ColumnRef::Column(index) => match self.columns.get(index) {
+                Some(column) => column.name,
+                None => return format!("column {index} in {}", self.name),
+            },
+        };
+        format!("{}.{name}", self.name)
+    }
 }

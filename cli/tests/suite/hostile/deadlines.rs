@@ -93,7 +93,7 @@ async fn a_deadline_that_is_none_is_refused() {
             }
             let longest = grpc_head(&path(kind, "Get")).header("grpc-timeout", "99999999H").body(()).unwrap();
             let mut call = wire.open(longest).await;
-            call.send(campus_testkit::wire::framed(&get(kind)));
+            call.send(framed(&get(kind)));
             call.end();
             assert_eq!(call.status().await.code(), Code::Ok);
             same_connection_succeeds(&mut wire, kind).await;

@@ -7,8 +7,9 @@ mod deadlines;
 mod floods;
 mod frames;
 mod heads;
-mod memory;
+
 mod messages;
+mod stalls;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -77,7 +77,6 @@ async fn drive(shard: &Arc<Shard>, stream: TcpStream) -> Result<(), String> {
             biased;
             ended = Contained(connection.as_mut()) => return ended,
             changed = phase.wait_for(|now| *now > seen) => match changed.map(|now| *now) {
-                Ok(_) if activity.received() < PREFACE => return Err("it never spoke HTTP/2".to_owned()),
                 Ok(now) if now < Phase::Close => {
                     seen = now;
                     connection.as_mut().graceful_shutdown();
@@ -116,7 +115,7 @@ fn builder(plan: &Plan, streams: Streams) -> http2::Builder<Streams> {
         .auto_date_header(false)
         .initial_stream_window_size(plan.stream_window)
         .initial_connection_window_size(plan.connection_window)
-        .max_send_buf_size(plan.send_buffer)
+        .max_send_buf_size(plan.send_buffer as usize)
         .max_concurrent_streams(plan.max_streams)
         .max_frame_size(plan.max_frame)
         .max_header_list_size(plan.max_header_list)

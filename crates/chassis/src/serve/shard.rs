@@ -28,7 +28,7 @@ const QUEUE: usize = 256;
 pub(crate) struct Plan {
     pub(crate) stream_window: u32,
     pub(crate) connection_window: u32,
-    pub(crate) send_buffer: usize,
+    pub(crate) send_buffer: u32,
     pub(crate) max_streams: u32,
     pub(crate) max_frame: u32,
     pub(crate) max_header_list: u32,

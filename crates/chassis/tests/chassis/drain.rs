@@ -9,7 +9,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::{net::TcpStream, sync::oneshot};
+use tokio::{io::AsyncWriteExt, net::TcpStream, sync::oneshot};
 use tonic::Code;
 use tonic_types::StatusExt;
 
@@ -25,6 +25,26 @@ async fn a_call_in_flight_finishes_and_the_server_stops_when_it_has() {
     eventually(async || server.probe.working() == 1).await;
     server.handle.shutdown();
     assert_eq!(within(call).await.unwrap().unwrap().get_ref().number, 300);
+    within(server.ended).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_is_asked_to_leave_while_its_call_goes_on() {
+    let server = Server::with(draining_for(HumanDuration::secs(60))).await;
+    let stream = TcpStream::connect(server.grpc).await.unwrap();
+    let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let request = || crate::support::head(crate::support::path("Wait").as_str()).body(()).unwrap();
+    let (response, mut body) = client.send_request(request(), false).unwrap();
+    body.send_data(bytes::Bytes::from_static(&[0, 0, 0, 0, 3, 0x10, 0xf4, 0x03]), true).unwrap();
+    eventually(async || server.probe.working() == 1).await;
+    server.handle.shutdown();
+    eventually(async || client.clone().ready().await.is_err()).await;
+    assert_eq!(server.probe.working(), 1);
+    let mut reply = within(response).await.unwrap().into_body();
+    while within(reply.data()).await.is_some() {}
+    assert_eq!(within(reply.trailers()).await.unwrap().unwrap().get("grpc-status").unwrap(), "0");
+    within(connection).await.unwrap().unwrap();
     within(server.ended).await.unwrap().unwrap();
 }
 
@@ -89,14 +109,18 @@ async fn a_client_that_does_not_read_is_cut_after_the_limits() {
 #[tokio::test]
 async fn a_client_that_does_not_answer_holds_nothing_up() {
     let server = Server::with(ServerConfig { flush_limit: HumanDuration::millis(100), ..server_config() }).await;
-    // One that never speaks, and one that greets and then never reads or answers again.
+    // One that never speaks, one that greets and then never reads or answers again, one that does so after a call.
     let _silent = TcpStream::connect(server.grpc).await.unwrap();
-    let mut greeted = TcpStream::connect(server.grpc).await.unwrap();
-    tokio::io::AsyncWriteExt::write_all(&mut greeted, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
-        .await
-        .unwrap();
-    eventually(async || crate::support::get(server.admin, "/metrics").await.body.contains("grpc_server_connections 2"))
-        .await;
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    // A whole request: HEADERS with END_STREAM, POST of "/" out of the static table.
+    const CALL: &[u8] = &[0, 0, 3, 1, 5, 0, 0, 0, 1, 0x83, 0x86, 0x84];
+    let (mut greeted, mut called) =
+        (TcpStream::connect(server.grpc).await.unwrap(), TcpStream::connect(server.grpc).await.unwrap());
+    greeted.write_all(PREFACE).await.unwrap();
+    called.write_all(&[PREFACE, CALL].concat()).await.unwrap();
+    let metrics = async || crate::support::get(server.admin, "/metrics").await.body;
+    eventually(async || metrics().await.contains("grpc_server_connections 3")).await;
+    eventually(async || metrics().await.contains("grpc_server_streams 0")).await;
     let begun = Instant::now();
     server.handle.shutdown();
     within(server.ended).await.unwrap().unwrap();

@@ -8,7 +8,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
 };
 use tonic::{Code, Request, client::Grpc, transport::Endpoint};
@@ -31,17 +31,34 @@ async fn check(client: &mut Client, service: &str) -> ServingStatus {
     within(client.check(of(service))).await.unwrap().get_ref().status()
 }
 
+/// Readiness as a test wants it, and how often it was asked.
+#[derive(Default)]
+struct Flag {
+    ready: AtomicBool,
+    asked: AtomicUsize,
+}
+
+impl Flag {
+    async fn set(&self, ready: bool) {
+        self.ready.store(ready, SeqCst);
+        // The next round may have begun before.
+        let before = self.asked.load(SeqCst);
+        eventually(async || self.asked.load(SeqCst) >= before + 2).await;
+    }
+}
+
 /// A server whose readiness is as the flag says.
-fn with_flag(config: &ServerConfig) -> (Server, Arc<AtomicBool>) {
-    let ready = Arc::new(AtomicBool::new(false));
-    let asked = Arc::clone(&ready);
+fn with_flag(config: &ServerConfig) -> (Server, Arc<Flag>) {
+    let flag = Arc::new(Flag::default());
+    let seen = Arc::clone(&flag);
     let server = Server::launch(config, move |builder| {
         builder.ready_check("flag", move || {
-            let answer = if asked.load(SeqCst) { Ok(()) } else { Err("not yet".to_owned()) };
+            seen.asked.fetch_add(1, SeqCst);
+            let answer = if seen.ready.load(SeqCst) { Ok(()) } else { Err("not yet".to_owned()) };
             std::future::ready(answer)
         })
     });
-    (server, ready)
+    (server, flag)
 }
 
 #[tokio::test]
@@ -49,11 +66,11 @@ async fn check_follows_readiness_for_the_server_and_each_service_on_both_ports()
     let (server, ready) = with_flag(&server_config());
     for addr in [server.grpc, server.admin] {
         let mut client = client(addr).await;
-        ready.store(false, SeqCst);
+        ready.set(false).await;
         for service in ["", "test.v1.Probe"] {
             eventually(async || check(&mut client, service).await == ServingStatus::NotServing).await;
         }
-        ready.store(true, SeqCst);
+        ready.set(true).await;
         for service in ["", "test.v1.Probe"] {
             eventually(async || check(&mut client, service).await == ServingStatus::Serving).await;
         }
@@ -76,7 +93,7 @@ async fn watch_tells_each_change_and_ends_with_the_drain() {
     let mut changes = within(client(server.grpc).await.watch(of("test.v1.Probe"))).await.unwrap().into_inner();
     let mut next = async || within(changes.message()).await.map(|message| message.unwrap().status());
     assert_eq!(next().await.unwrap(), ServingStatus::NotServing);
-    ready.store(true, SeqCst);
+    ready.set(true).await;
     assert_eq!(next().await.unwrap(), ServingStatus::Serving);
     server.handle.shutdown();
     assert_eq!(next().await.unwrap(), ServingStatus::NotServing);
@@ -121,17 +138,13 @@ async fn list_names_every_service_and_the_server() {
 async fn once_draining_health_stays_not_serving_however_ready_the_server_is() {
     let slow = ServerConfig { drain_delay: HumanDuration::secs(60), ..server_config() };
     let (server, ready) = with_flag(&slow);
-    ready.store(true, SeqCst);
+    ready.set(true).await;
     assert!(within(server.health.serving()).await);
     let mut client = client(server.admin).await;
     server.handle.shutdown();
     eventually(async || server.health.is_draining()).await;
-    // Two rounds of checks, each of which could turn it back.
-    for _ in 0..2 {
-        ready.store(false, SeqCst);
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        ready.store(true, SeqCst);
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    for now in [false, true, false, true] {
+        ready.set(now).await;
         assert_eq!(check(&mut client, "").await, ServingStatus::NotServing);
     }
     server.stop().await;

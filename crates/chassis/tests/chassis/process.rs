@@ -1,6 +1,6 @@
 //! A server as a process of its own: its logs and its signals.
 
-use crate::support::{Client, Probe, admin_config, descriptors, eventually, note, number, server_config, within};
+use crate::support::{Client, Probe, admin_config, descriptors, eventually, get, note, number, server_config, within};
 use campus_chassis::{App, BuildInfo, LogConfig, ServerConfig, config::HumanDuration, logs, signals};
 use serde_json::Value;
 use std::{
@@ -82,6 +82,14 @@ impl Process {
         Client(Endpoint::from_shared(format!("http://{addr}")).unwrap().connect().await.unwrap())
     }
 
+    /// Until a call of `Wait` is under way.
+    async fn waits_for_a_call(&self) {
+        let admin = text(&self.logged("listening").await, "admin.address").parse().unwrap();
+        let waiting =
+            |line: &str| line.starts_with("grpc_server_in_flight") && line.contains("\"Wait\"") && line.ends_with(" 1");
+        eventually(async || get(admin, "/metrics").await.body.lines().any(waiting)).await;
+    }
+
     async fn signal(&self, name: &str) {
         let id = self.child.id().unwrap().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().await.unwrap().success());
@@ -123,8 +131,7 @@ async fn either_signal_drains_and_the_process_ends_well() {
         let process = Process::start().await;
         let client = process.client().await;
         let call = tokio::spawn(async move { client.unary("Wait", number(300)).await });
-        // The call is under way when it shows in no other way than by not being answered.
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        process.waits_for_a_call().await;
         process.signal(signal).await;
         assert_eq!(text(&process.logged("signal received").await, "signal"), format!("SIG{signal}"));
         assert!(within(call).await.unwrap().is_ok());
@@ -140,7 +147,7 @@ async fn a_second_signal_ends_what_still_runs() {
     let process = Process::start().await;
     let client = process.client().await;
     let call = tokio::spawn(async move { client.unary("Wait", number(600_000)).await });
-    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    process.waits_for_a_call().await;
     process.signal("TERM").await;
     process.logged("draining").await;
     process.signal("TERM").await;

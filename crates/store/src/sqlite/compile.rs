@@ -54,7 +54,7 @@ fn check(table: &Table, query: &Query) -> Result<(), StoreError> {
     }
     for order in &query.order {
         if table.kind(order.column).is_none() {
-            return Err(StoreError::Invalid(format!("{} has no {:?}", table.name, order.column)));
+            return Err(StoreError::Invalid(format!("there is no {}", table.label(order.column))));
         }
     }
     if let Some(after) = &query.after {

@@ -12,8 +12,12 @@ use crate::{Config, OpenError, StoreError};
 
 /// How long a read on an event loop waits for a lock. Readers of a write-ahead log meet one only in rare moments.
 const READ_BUSY: Duration = Duration::from_millis(100);
+/// The longest wait that can be set.
+const MOST_BUSY: Duration = Duration::from_secs(3600);
 /// Statements kept ready on one connection.
 const STATEMENTS: usize = 64;
+/// The largest cache that SQLite can be told of.
+const MOST_CACHE_MIB: u32 = 1 << 20;
 /// The write-ahead log is cut back to this many bytes when it starts over.
 const WAL_KEEP: i64 = 64 << 20;
 
@@ -41,7 +45,7 @@ impl DatabaseFile {
     /// Takes the lock and makes the file when it is missing. The lock holds until the returned file is dropped.
     pub(super) fn open(config: &Config) -> Result<(Self, File), OpenError> {
         let path = resolve(&config.path).map_err(|error| unavailable(&config.path, &error))?;
-        let busy = Duration::from_millis(config.busy_timeout_ms);
+        let busy = Duration::from_millis(config.busy_timeout_ms).min(MOST_BUSY);
         let lock = lock(&path, busy)?;
         match private().create_new(true).open(&path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(unavailable(&path, &error)),
@@ -62,7 +66,7 @@ impl DatabaseFile {
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         // Below zero, the figure is in KiB. The file is not mapped into memory: that would save a microsecond where the
         // cache does not hold it, but counts as memory in use, and a file cut short would end the process.
-        connection.pragma_update(None, "cache_size", -1024 * i64::from(self.cache_mib))?;
+        connection.pragma_update(None, "cache_size", -1024 * i64::from(self.cache_mib.min(MOST_CACHE_MIB)))?;
         connection.pragma_update(None, "temp_store", "memory")?;
         if role == Role::Writer {
             let mode: String = connection.query_row("PRAGMA journal_mode = wal", [], |row| row.get(0))?;

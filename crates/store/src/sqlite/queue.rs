@@ -32,8 +32,21 @@ pub(super) struct Queue {
 struct State {
     jobs: VecDeque<Job>,
     load: Load,
-    asleep: bool,
+    /// How many operations must wait for the writer to be woken; `None` while it is awake.
+    wake_at: Option<usize>,
     closed: bool,
+}
+
+/// How the writer wants to be served by [`Queue::take`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wish {
+    /// The most to take, but at least one job.
+    pub(super) most: Load,
+    /// When to come back with nothing.
+    pub(super) deadline: Instant,
+    /// How many operations to wait for once there is one, and how long at most: callers that were answered together
+    /// come back one after the other, and are better served together again than the first one alone.
+    pub(super) gather: (usize, Duration),
 }
 
 /// What [`Queue::take`] gives the writer.
@@ -64,32 +77,42 @@ impl Queue {
         state.load = load;
         state.jobs.push_back(job);
         // Waking costs a call into the system, and is needed only for a writer that sleeps.
-        if std::mem::take(&mut state.asleep) {
+        if state.wake_at.is_some_and(|ops| ops <= load.ops) {
+            state.wake_at = None;
             drop(state);
             self.arrived.notify_one();
         }
         Ok(())
     }
 
-    /// Takes what waits, up to a bound but at least one job, without those whose callers are gone.
-    pub(super) fn take(&self, bound: Load, deadline: Instant) -> Taken {
-        let mut state = self.lock();
-        loop {
-            let jobs = state.drain(bound);
-            if !jobs.is_empty() {
-                return Taken::Jobs(jobs);
-            }
-            if state.closed {
-                return Taken::Closed;
-            }
-            let patience = deadline.saturating_duration_since(Instant::now());
-            if patience == Duration::ZERO {
-                return Taken::Quiet;
-            }
-            state.asleep = true;
-            state = self.arrived.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner).0;
-            state.asleep = false;
+    /// Takes what waits, without those whose callers are gone.
+    pub(super) fn take(&self, wish: Wish) -> Taken {
+        let mut state = self.wait(self.lock(), 1, wish.deadline);
+        if state.load.ops > 0 {
+            state = self.wait(state, wish.gather.0, Instant::now() + wish.gather.1);
         }
+        let jobs = state.drain(wish.most);
+        if !jobs.is_empty() {
+            Taken::Jobs(jobs)
+        } else if state.closed {
+            Taken::Closed
+        } else {
+            Taken::Quiet
+        }
+    }
+
+    /// Waits until so many operations are there, no more will come, or the deadline has passed.
+    fn wait<'a>(&'a self, mut state: MutexGuard<'a, State>, ops: usize, deadline: Instant) -> MutexGuard<'a, State> {
+        while state.load.ops < ops && !state.closed {
+            let patience = deadline.saturating_duration_since(Instant::now());
+            if patience.is_zero() {
+                break;
+            }
+            state.wake_at = Some(ops);
+            state = self.arrived.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner).0;
+            state.wake_at = None;
+        }
+        state
     }
 
     pub(super) fn load(&self) -> Load {
@@ -156,6 +179,10 @@ mod tests {
 
     const LIMIT: Load = Load { ops: 10, bytes: 1000 };
 
+    fn take(queue: &Queue) -> Taken {
+        queue.take(Wish { most: LIMIT, deadline: Instant::now(), gather: (0, Duration::ZERO) })
+    }
+
     #[test]
     fn a_full_queue_refuses_at_once_and_says_what_waits() {
         let queue = Queue::new(LIMIT);
@@ -172,7 +199,7 @@ mod tests {
         let queue = Queue::new(LIMIT);
         let (large, _large) = job(50, 5000);
         queue.push(large).unwrap();
-        assert_eq!(sizes(queue.take(LIMIT, Instant::now())), [50]);
+        assert_eq!(sizes(take(&queue)), [50]);
     }
 
     #[test]
@@ -184,10 +211,10 @@ mod tests {
             replies.push(reply);
             queue.push(job).unwrap();
         }
-        assert_eq!(sizes(queue.take(LIMIT, Instant::now())), [4, 5]);
+        assert_eq!(sizes(take(&queue)), [4, 5]);
         assert_eq!(queue.load(), Load { ops: 5, bytes: 2 });
-        assert_eq!(sizes(queue.take(LIMIT, Instant::now())), [2, 3]);
-        assert!(matches!(queue.take(LIMIT, Instant::now()), Taken::Quiet));
+        assert_eq!(sizes(take(&queue)), [2, 3]);
+        assert!(matches!(take(&queue), Taken::Quiet));
     }
 
     #[test]
@@ -198,8 +225,30 @@ mod tests {
         drop(reply);
         queue.push(gone).unwrap();
         queue.push(kept).unwrap();
-        assert_eq!(sizes(queue.take(LIMIT, Instant::now())), [2]);
+        assert_eq!(sizes(take(&queue)), [2]);
         assert_eq!(queue.load(), Load::default());
+    }
+
+    #[test]
+    fn callers_that_come_together_are_waited_for_but_not_for_long() {
+        let queue = Queue::new(LIMIT);
+        let mut replies = Vec::new();
+        let mut push = |ops| {
+            let (job, reply) = job(ops, 1);
+            replies.push(reply);
+            queue.push(job).unwrap();
+        };
+        let far = Instant::now() + Duration::from_secs(60);
+        let wish = |ops, patience| Wish { most: LIMIT, deadline: far, gather: (ops, patience) };
+        std::thread::scope(|scope| {
+            let taken = scope.spawn(|| sizes(queue.take(wish(3, Duration::from_secs(60)))));
+            push(1);
+            push(1);
+            push(1);
+            assert_eq!(taken.join().unwrap(), [1, 1, 1]);
+        });
+        push(2);
+        assert_eq!(sizes(queue.take(wish(3, Duration::from_millis(1)))), [2], "the others did not come");
     }
 
     #[test]
@@ -210,7 +259,7 @@ mod tests {
         queue.push(waiting).unwrap();
         queue.close();
         assert_eq!(queue.push(late), Err(Refused::Closed));
-        assert_eq!(sizes(queue.take(LIMIT, Instant::now())), [1]);
-        assert!(matches!(queue.take(LIMIT, Instant::now()), Taken::Closed));
+        assert_eq!(sizes(take(&queue)), [1]);
+        assert!(matches!(take(&queue), Taken::Closed));
     }
 }

@@ -8,6 +8,8 @@ use super::sql::Sql;
 use crate::row::RowsBuilder;
 use crate::{Change, ChangeKind, ColumnRef, Page, Position, Row, Value};
 
+/// For how many records of a page room is made before they are read.
+const MOST_ROOM: usize = 512;
 /// How many changes are read at once, and how many bytes of their bodies.
 const CHANGES_ROWS: i64 = 256;
 const CHANGES_BYTES: usize = 256 << 10;
@@ -30,7 +32,7 @@ pub(super) fn page(connection: &Connection, query: &Compiled) -> Result<Page> {
         statement.raw_bind_parameter(index + 1, param)?;
     }
     let mut found = statement.raw_query();
-    let mut rows = RowsBuilder::default();
+    let mut rows = RowsBuilder::with_capacity(query.rows.min(MOST_ROOM));
     let mut last: Vec<Value> = Vec::new();
     while let Some(row) = found.next()? {
         let (key, body) = (row.get_ref(0)?.as_str()?, row.get_ref(2)?.as_blob()?);

@@ -38,6 +38,12 @@ pub(super) struct Log {
     pub(super) closed: bool,
 }
 
+/// The time for so many operations, within what is sensible for a caller to wait.
+fn time_for(ops: usize, op_nanos: u64) -> Duration {
+    let nanos = u64::try_from(ops).unwrap_or(u64::MAX).saturating_mul(op_nanos);
+    Duration::from_nanos(nanos).clamp(Duration::from_millis(20), Duration::from_secs(5))
+}
+
 /// Figures that are read while the writer changes them.
 #[derive(Default)]
 pub(super) struct Counters {
@@ -91,9 +97,7 @@ impl Shared {
 
     /// When a queue of this load should have room again.
     pub(super) fn retry_after(&self, waiting: Load) -> Duration {
-        let ops = u64::try_from(waiting.ops).unwrap_or(u64::MAX);
-        let nanos = ops.saturating_mul(self.counters.op_nanos.load(Ordering::Relaxed));
-        Duration::from_nanos(nanos).clamp(Duration::from_millis(20), Duration::from_secs(5))
+        time_for(waiting.ops, self.counters.op_nanos.load(Ordering::Relaxed))
     }
 
     pub(super) fn stats(&self) -> Stats {
@@ -111,6 +115,18 @@ impl Shared {
             wal_bytes: read(&counters.wal_pages) * read(&counters.page_bytes),
             newest: self.log.borrow().newest,
             oldest: read(&counters.oldest),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callers_are_told_to_wait_as_long_as_the_queue_takes() {
+        for (ops, op_nanos, millis) in [(0, 0, 20), (4096, 100, 20), (4096, 100_000, 409), (4096, u64::MAX, 5000)] {
+            assert_eq!(time_for(ops, op_nanos).as_millis(), millis, "{ops} of {op_nanos}");
         }
     }
 }

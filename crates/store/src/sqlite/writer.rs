@@ -12,14 +12,18 @@ use rusqlite::Connection;
 use super::batch::Batch;
 use super::errors::store_error;
 use super::file::Role;
-use super::queue::{Job, Load, Taken};
+use super::queue::{Job, Load, Taken, Wish};
 use super::schema::{self, Head};
 use super::shared::Shared;
 use super::upkeep::Upkeep;
 use crate::{Outcome, StoreError};
 
 /// How much goes into one transaction.
-const TRANSACTION: Load = Load { ops: 4096, bytes: 16 << 20 };
+const TRANSACTION: Load = Load { ops: 16_384, bytes: 16 << 20 };
+/// From so many operations on, a transaction is worth its cost, and no further callers are waited for.
+const GATHER_OPS: usize = 64;
+/// How long further callers are waited for at most.
+const GATHER_TIME: Duration = Duration::from_millis(1);
 /// How many more changes than were written are dropped from a log that is too long, each time.
 const SHORTEN: u64 = 256;
 
@@ -30,6 +34,8 @@ pub(super) struct Writer {
     pub(super) head: Head,
     pub(super) upkeep: Upkeep,
     failing: Option<StoreError>,
+    /// The last transaction: how many operations it had, and how long it took.
+    last: (usize, Duration),
     /// Keeps other processes out.
     lock: File,
 }
@@ -37,7 +43,8 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, connection: Connection, head: Head, lock: File) -> rusqlite::Result<Self> {
         let upkeep = Upkeep::new();
-        let mut writer = Self { shared, connection: None, head, upkeep, failing: None, lock };
+        let mut writer =
+            Self { shared, connection: None, head, upkeep, failing: None, last: (0, Duration::ZERO), lock };
         writer.adopt(connection)?;
         Ok(writer)
     }
@@ -50,7 +57,10 @@ impl Writer {
     /// Works until the queue is closed and empty.
     pub(super) fn run(mut self) {
         loop {
-            match self.shared.queue.take(TRANSACTION, self.upkeep.deadline()) {
+            // Waiting half a transaction for those that were just answered is less than a transaction of their own.
+            let gather = (self.last.0.min(GATHER_OPS), (self.last.1 / 2).min(GATHER_TIME));
+            let wish = Wish { most: TRANSACTION, deadline: self.upkeep.deadline(), gather };
+            match self.shared.queue.take(wish) {
                 Taken::Jobs(jobs) => self.serve(jobs),
                 Taken::Quiet => {}
                 Taken::Closed => break,
@@ -72,8 +82,8 @@ impl Writer {
                 if self.failing.take().is_some() {
                     tracing::info!(table = self.shared.table.name, "writing works again");
                 }
-                let ops = jobs.iter().map(|job| job.ops.len()).sum();
-                self.publish(ops, started.elapsed());
+                self.last = (jobs.iter().map(|job| job.ops.len()).sum(), started.elapsed());
+                self.publish();
                 for (job, outcomes) in jobs.into_iter().zip(outcomes) {
                     // The caller may be gone by now; the write stands.
                     let _ = job.reply.send(Ok(outcomes));
@@ -104,9 +114,9 @@ impl Writer {
 
     /// Tells readers and watchers of what is new. Comes before the callers are answered, so that each reads its own
     /// write.
-    fn publish(&mut self, ops: usize, took: Duration) {
+    fn publish(&mut self) {
         let counters = &self.shared.counters;
-        let ops = u64::try_from(ops).unwrap_or(u64::MAX);
+        let (ops, took) = (u64::try_from(self.last.0).unwrap_or(u64::MAX), self.last.1);
         counters.commits.fetch_add(1, Ordering::Relaxed);
         counters.ops.fetch_add(ops, Ordering::Relaxed);
         counters.oldest.store(self.head.oldest, Ordering::Relaxed);
@@ -181,7 +191,8 @@ pub(super) struct Ending(Arc<Shared>);
 impl Drop for Ending {
     fn drop(&mut self) {
         self.0.close();
-        drop(self.0.queue.take(Load { ops: usize::MAX, bytes: usize::MAX }, Instant::now()));
+        let most = Load { ops: usize::MAX, bytes: usize::MAX };
+        drop(self.0.queue.take(Wish { most, deadline: Instant::now(), gather: (0, Duration::ZERO) }));
         let lost = || Err(StoreError::Internal("the writer ended early".to_owned()));
         self.0.ended.send_if_modified(|ended| {
             let early = ended.is_none();

@@ -176,10 +176,10 @@ fn an_expression_that_does_not_fit_the_table_is_refused() {
     let filled = filled();
     let number = || Value::Integer(1);
     let cases = [
-        (compare(NAME, CompareOp::Eq, number()), "Column(0) of person is Text, not Integer"),
-        (compare(AGE, CompareOp::Eq, Value::Text(String::new())), "Column(2) of person is Integer, not Text"),
-        (Expr::Contains { column: AGE, text: "1".to_owned() }, "Column(2) of person is Integer, not Text"),
-        (compare(ColumnRef::Column(3), CompareOp::Eq, number()), "person has no Column(3)"),
+        (compare(NAME, CompareOp::Eq, number()), "person.name is Text, not Integer"),
+        (compare(AGE, CompareOp::Eq, Value::Text(String::new())), "person.age is Integer, not Text"),
+        (Expr::Contains { column: AGE, text: "1".to_owned() }, "person.age is Integer, not Text"),
+        (compare(ColumnRef::Column(3), CompareOp::Eq, number()), "there is no column 3 in person"),
     ];
     for (expr, expected) in cases {
         assert!(!expr.matches("k", &values("a", "b", 1)), "{expected}");

@@ -24,6 +24,19 @@ async fn a_full_disk_is_said_to_be_and_everything_works_again_when_there_is_room
 }
 
 #[tokio::test]
+async fn a_database_that_cannot_be_written_is_still_read_and_works_again_when_it_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder).await;
+    store.write(vec![create("p/1".to_owned(), 10)]).await.unwrap();
+    store.shared.faults.read_only.store(true, Ordering::Relaxed);
+    assert_eq!(store.write(vec![create("p/2".to_owned(), 10)]).await, Err(StoreError::ReadOnly));
+    assert!(store.get("p/1").unwrap().is_some());
+    assert_eq!(store.check().await, Ok(()));
+    store.shared.faults.read_only.store(false, Ordering::Relaxed);
+    assert_eq!(store.write(vec![create("p/2".to_owned(), 10)]).await.unwrap(), [Outcome::Created]);
+}
+
+#[tokio::test]
 async fn a_panic_in_the_writer_is_an_error_for_those_that_wait_and_the_writer_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder).await;

@@ -2,6 +2,7 @@
 
 mod faults;
 mod plans;
+mod queries;
 mod wal;
 
 use std::sync::Arc;
@@ -19,6 +20,8 @@ use crate::{Column, ColumnKind, Config, Expect, Op, Table, Value};
 pub(super) struct Faults {
     /// How many pages the database may have; 0 for as many as fit.
     max_pages: AtomicI64,
+    /// Whether the database may not be written.
+    read_only: AtomicBool,
     /// Panic once, in the middle of a transaction.
     panic: AtomicBool,
 }
@@ -27,6 +30,7 @@ impl Faults {
     pub(super) fn before(&self, connection: &Connection) {
         let pages = self.max_pages.load(Ordering::Relaxed);
         connection.pragma_update(None, "max_page_count", if pages == 0 { i64::from(i32::MAX) } else { pages }).unwrap();
+        connection.pragma_update(None, "query_only", self.read_only.load(Ordering::Relaxed)).unwrap();
     }
 
     pub(super) fn within(&self) {

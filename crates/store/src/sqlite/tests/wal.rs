@@ -28,7 +28,7 @@ async fn the_log_stays_bounded_while_a_thread_holds_an_old_snapshot() {
         })
     };
     read.1.recv().unwrap();
-    write_mib(&store, 160, "a").await;
+    write_mib(&store, 120, "a").await;
     assert!(wal_mib(&folder) <= 48, "{} MiB", wal_mib(&folder));
     assert!(store.stats().checkpoints >= 4);
     drop(wait.0);
@@ -58,7 +58,7 @@ async fn the_log_stays_bounded_while_long_queries_overlap_without_end() {
             })
         })
         .collect();
-    write_mib(&store, 320, "b").await;
+    write_mib(&store, 240, "b").await;
     done.store(true, Ordering::Relaxed);
     for scan in scans {
         assert!(scan.await.unwrap() > 0);
