@@ -6,13 +6,13 @@ use crate::{
     config::{ByteSize, HumanDuration},
     health::{self, HealthService},
     metrics::{Labels, Shards},
-    reflection,
+    reflection::{self, Described},
     serve::{Phase, Plan, Shard},
     service::{MethodInfo, Registered, contract},
 };
+use prost::DecodeError;
 use std::{
     collections::HashMap,
-    fmt,
     sync::{Arc, atomic::AtomicBool},
 };
 use tokio::sync::watch;
@@ -30,15 +30,10 @@ pub(crate) struct Services {
 impl Services {
     /// The services given, with health and reflection.
     pub(crate) fn assemble(given: &[Registered], descriptors: &[Vec<u8>]) -> Result<Self, StartError> {
-        let broken = |e: &dyn fmt::Display| StartError::Descriptors(e.to_string());
-        let health_set = health::descriptor().map_err(|e| broken(&e))?;
-        let sets: Vec<&[u8]> = descriptors
-            .iter()
-            .map(Vec::as_slice)
-            .chain([health_set.as_slice()])
-            .chain(reflection::DESCRIPTORS)
-            .collect();
-        let contract = contract(&sets).map_err(|e| broken(&e))?;
+        let broken = |e: DecodeError| StartError::Descriptors(e.to_string());
+        let mut sets = descriptors.to_vec();
+        sets.push(health::descriptor().map_err(broken)?);
+        let contract = contract(sets.iter().map(Vec::as_slice).chain(reflection::DESCRIPTORS)).map_err(broken)?;
         let names: Vec<&'static str> = given.iter().map(|service| service.name).collect();
         for (i, name) in names.iter().enumerate() {
             if names.iter().skip(i + 1).chain(&BUILT_IN).any(|other| other == name) {
@@ -49,11 +44,11 @@ impl Services {
             }
         }
         let health = Health::new(names.clone().into());
-        let listed: Vec<&'static str> = names.into_iter().chain(BUILT_IN).collect();
-        let reflection = reflection::services(&sets, &listed).map_err(|e| broken(&e))?;
+        let listed: Arc<[&'static str]> = names.into_iter().chain(BUILT_IN).collect();
+        let reflection = reflection::services(Described { names: Arc::clone(&listed), sets });
         let built_in = reflection.into_iter().chain([Registered::new(HealthService(health.clone()))]);
         let services = given.iter().cloned().chain(built_in).collect();
-        Ok(Self { services, contract, health, listed: listed.into() })
+        Ok(Self { services, contract, health, listed })
     }
 
     fn methods(&self) -> impl Iterator<Item = (&Registered, &MethodInfo)> {

@@ -3,7 +3,6 @@
 use crate::call::RequestBody;
 use http::{Request, Response};
 use prost::Message;
-use prost_types::FileDescriptorSet;
 use std::{
     any::Any,
     collections::HashMap,
@@ -72,6 +71,11 @@ fn boxed<F: Future<Output = Reply> + Send + 'static>(future: F) -> ReplyFuture {
     }
 }
 
+/// The service without its type.
+pub(crate) fn erase<S: GrpcService>(service: S) -> Arc<dyn Erased> {
+    Arc::new(Typed(service))
+}
+
 /// A registered service.
 #[derive(Clone)]
 pub(crate) struct Registered {
@@ -81,15 +85,41 @@ pub(crate) struct Registered {
 
 impl Registered {
     pub(crate) fn new<S: GrpcService>(service: S) -> Self {
-        Self { name: S::NAME, service: Arc::new(Typed(service)) }
+        Self { name: S::NAME, service: erase(service) }
     }
 }
 
+/// Of a `FileDescriptorSet` what is needed here; the rest, which is most of it, is skipped unread.
+#[derive(Clone, PartialEq, Message)]
+struct Set {
+    #[prost(message, repeated, tag = "1")]
+    file: Vec<File>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct File {
+    #[prost(string, tag = "2")]
+    package: String,
+    #[prost(message, repeated, tag = "6")]
+    service: Vec<ServiceInfo>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ServiceInfo {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(message, repeated, tag = "2")]
+    method: Vec<MethodInfo>,
+}
+
 /// What the descriptors say of a method.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Message)]
 pub(crate) struct MethodInfo {
+    #[prost(string, tag = "1")]
     pub(crate) name: String,
+    #[prost(bool, tag = "5")]
     pub(crate) client_streaming: bool,
+    #[prost(bool, tag = "6")]
     pub(crate) server_streaming: bool,
 }
 
@@ -106,20 +136,14 @@ impl MethodInfo {
 }
 
 /// The methods of every service that encoded descriptor sets define, by the service's full name.
-pub(crate) fn contract(sets: &[&[u8]]) -> Result<HashMap<String, Vec<MethodInfo>>, prost::DecodeError> {
+pub(crate) fn contract<'a>(
+    sets: impl Iterator<Item = &'a [u8]>,
+) -> Result<HashMap<String, Vec<MethodInfo>>, prost::DecodeError> {
     let mut services = HashMap::new();
     for set in sets {
-        for file in FileDescriptorSet::decode(*set)?.file {
-            let package = file.package().to_owned();
-            for service in file.service {
-                let name = service.name();
-                let full = if package.is_empty() { name.to_owned() } else { format!("{package}.{name}") };
-                let methods = service.method.iter().map(|m| MethodInfo {
-                    name: m.name().to_owned(),
-                    client_streaming: m.client_streaming(),
-                    server_streaming: m.server_streaming(),
-                });
-                services.insert(full, methods.collect());
+        for File { package, service } in Set::decode(set)?.file {
+            for ServiceInfo { name, method } in service {
+                services.insert(if package.is_empty() { name } else { format!("{package}.{name}") }, method);
             }
         }
     }

@@ -35,6 +35,11 @@ pub(crate) fn unknown_health(service: &str) -> Status {
     with(Code::NotFound, "UNKNOWN_SERVICE", &[("service", service.to_owned())], message, None)
 }
 
+pub(crate) fn no_reflection(error: &tonic_reflection::server::Error) -> Status {
+    let message = format!("this server's descriptors cannot be served: {error}");
+    with(Code::Internal, "NO_REFLECTION", &[], message, None)
+}
+
 pub(crate) fn bad_timeout() -> Status {
     let message = "grpc-timeout must be 1 to 8 digits and a unit out of H, M, S, m, u, n".to_owned();
     with(Code::InvalidArgument, "INVALID_TIMEOUT", &[], message, None)

@@ -73,13 +73,8 @@ impl Collection {
             if waiting.is_empty() {
                 return Ok(summary);
             }
-            let ops = waiting.iter().map(|(candidate, row)| self.import_op(candidate, row.as_ref())).collect();
-            match self.store.write(ops).await {
-                Ok(outcomes) => waiting = self.sort_out(waiting, outcomes, &mut summary),
-                // The queue is full: this stream waits its turn, and so does its sender.
-                Err(StoreError::Overloaded { retry_after }) => tokio::time::sleep(retry_after).await,
-                Err(error) => return Err(error.into()),
-            }
+            let outcomes = self.write_in_turn(&waiting).await?;
+            waiting = self.sort_out(waiting, outcomes, &mut summary);
         }
         for (candidate, _) in waiting {
             let name = candidate.name.into_string();
@@ -88,8 +83,17 @@ impl Collection {
         Ok(summary)
     }
 
-    fn import_op(&self, candidate: &Candidate, row: Option<&Row>) -> Op {
-        self.put_op(&candidate.name, &candidate.content, row, None).0
+    /// Writes a batch; while the queue is full this stream waits its turn, and so does its sender.
+    async fn write_in_turn(&self, batch: &[(Candidate, Option<Row>)]) -> Result<Vec<Outcome>, Error> {
+        let op = |(candidate, row): &(Candidate, Option<Row>)| -> Op {
+            self.put_op(&candidate.name, &candidate.content, row.as_ref(), None).0
+        };
+        loop {
+            match self.store.write(batch.iter().map(op).collect()).await {
+                Err(StoreError::Overloaded { retry_after }) => tokio::time::sleep(retry_after).await,
+                done => return done.map_err(Error::from),
+            }
+        }
     }
 
     /// Counts what was written; returns what has to be tried again on what another writer left.

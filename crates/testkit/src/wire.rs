@@ -7,7 +7,7 @@ use h2::{
     Reason, RecvStream, SendStream,
     client::{Builder, ResponseFuture, SendRequest},
 };
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use tokio::{net::TcpStream, task::JoinHandle};
 use tonic::Status;
 
@@ -136,6 +136,12 @@ impl Exchange {
         drop(self.body.send_data(Bytes::new(), true));
     }
 
+    /// Half-closes with trailers, which no gRPC client sends.
+    pub fn end_with_trailers(&mut self) {
+        let trailers = HeaderMap::from_iter([(HeaderName::from_static("x-end"), HeaderValue::from_static("1"))]);
+        self.body.send_trailers(trailers).unwrap();
+    }
+
     /// Resets the stream.
     pub fn reset(mut self, reason: Reason) {
         self.body.send_reset(reason);
@@ -212,15 +218,6 @@ impl Exchange {
     /// As [`try_finish`](Self::try_finish), of a stream that is not reset.
     pub async fn finish(self) -> (Vec<Bytes>, Status) {
         self.try_finish().await.unwrap()
-    }
-
-    /// Waits for the end of a stream of which nothing more is read.
-    ///
-    /// # Errors
-    /// When the stream or the connection was reset.
-    pub async fn ended(&mut self) -> Result<(), h2::Error> {
-        let reason = within("the end of a stream", std::future::poll_fn(|cx| self.body.poll_reset(cx))).await?;
-        Err(reason.into())
     }
 
     /// The status of the call.

@@ -25,7 +25,8 @@ impl Service for Employees {
     const NAME: &'static str = "employee";
 
     fn mount(api: Api<Employee>, mount: Mount<'_>) {
-        mount.service(EmployeeServiceServer::new(Self(api)));
+        // The chassis holds messages to their limit.
+        mount.service(EmployeeServiceServer::new(Self(api)).max_decoding_message_size(usize::MAX));
     }
 }
 

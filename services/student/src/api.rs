@@ -25,7 +25,8 @@ impl Service for Students {
     const NAME: &'static str = "student";
 
     fn mount(api: Api<Student>, mount: Mount<'_>) {
-        mount.service(StudentServiceServer::new(Self(api)));
+        // The chassis holds messages to their limit.
+        mount.service(StudentServiceServer::new(Self(api)).max_decoding_message_size(usize::MAX));
     }
 }
 

@@ -134,6 +134,11 @@ async fn a_half_close_in_the_middle_of_an_import_keeps_whole_records_only() {
             call.send(half(&import(kind, 6020)));
             call.end();
             assert_eq!(call.status().await.code(), Code::Internal, "the last message is cut short");
+            let mut call = wire.call(&path(kind, "Import")).await;
+            call.send(framed(&import(kind, 6000)));
+            call.send(half(&import(kind, 6001)));
+            call.end_with_trailers();
+            assert_eq!(call.status().await.code(), Code::Internal, "also where trailers follow");
             same_connection_succeeds(&mut wire, kind).await;
         }
         scene.nothing_is_half_there().await;

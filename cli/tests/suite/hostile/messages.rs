@@ -101,6 +101,7 @@ async fn a_message_of_another_length_than_announced_ends_that_call() {
                     ("shorter", announced(0, size - 3, &message), Code::InvalidArgument),
                     ("garbage behind it", and(&[0xde, 0, 0, 0, 1, 0xad]), FRAMING),
                     ("half a prefix behind it", and(&[0, 0, 0]), FRAMING),
+                    ("a whole prefix behind it", and(&[0, 0, 0, 0, 10]), FRAMING),
                 ] {
                     let (_, status) = say(&mut wire, kind, verb, bytes).await;
                     assert_eq!(status.code(), code, "{verb}, {what}: {status:?}");

@@ -96,7 +96,7 @@ impl Shards {
         let mut metric = encoder.encode_descriptor(names::HANDLING, help, None, MetricType::Histogram)?;
         for (i, labels) in self.labels.iter().enumerate() {
             let count = |bucket: usize| self.of(i, |c| c.buckets.get(bucket).map_or(0, |b| b.load(Relaxed)));
-            let bounds = BOUNDS.iter().map(Duration::as_secs_f64).chain([f64::MAX]);
+            let bounds = BOUNDS.iter().map(Duration::as_secs_f64).chain([f64::INFINITY]);
             let buckets: Vec<(f64, u64)> = bounds.enumerate().map(|(bucket, bound)| (bound, count(bucket))).collect();
             let total = buckets.iter().map(|(_, n)| n).sum();
             let sum = Duration::from_nanos(self.of(i, |c| c.nanoseconds.load(Relaxed))).as_secs_f64();

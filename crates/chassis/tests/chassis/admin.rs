@@ -141,6 +141,8 @@ async fn calls_are_counted_by_method_and_code_over_all_shards() {
     assert_eq!(value(&text, "grpc_server_handled_total", &[&echo[..], &["grpc_code=\"OK\""]].concat()), 6.0);
     assert_eq!(value(&text, "grpc_server_handling_seconds_count", &echo), 6.0);
     assert!(value(&text, "grpc_server_handling_seconds_sum", &echo) > 0.0);
+    assert_eq!(value(&text, "grpc_server_handling_seconds_bucket", &[&echo[..], &["le=\"+Inf\""]].concat()), 6.0);
+    assert!(value(&text, "grpc_server_handling_seconds_bucket", &[&echo[..], &["le=\"0.0001\""]].concat()) <= 6.0);
     assert_eq!(value(&text, "grpc_server_in_flight", &["\"Wait\""]), 1.0);
     assert_eq!(value(&text, "grpc_server_handled_total", &["\"unknown\"", "grpc_code=\"Unimplemented\""]), 2.0);
     assert_eq!(value(&text, "grpc_server_connections_accepted_total", &[]), 3.0);

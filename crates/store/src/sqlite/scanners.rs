@@ -63,22 +63,22 @@ impl Scanners {
 
     fn run<T>(
         &self,
-        stop: &Arc<AtomicBool>,
+        gone: &Arc<AtomicBool>,
         mut query: impl FnMut(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
+        let (gone, permits) = (Arc::clone(gone), Arc::clone(&self.permits));
+        let stop = move || gone.load(Ordering::Relaxed) || permits.is_closed();
         let known = self.lock().pop();
         if let Some(mut connection) = known {
-            if let Ok(found) = stoppable(&mut connection, stop, &mut query) {
+            let found = stoppable(&mut connection, stop.clone(), &mut query);
+            if found.is_ok() || stop() {
                 self.keep(connection);
-                return Ok(found);
-            }
-            if stop.load(Ordering::Relaxed) {
-                self.keep(connection);
-                return Err(StoreError::Closed);
+                return found.map_err(|_| StoreError::Closed);
             }
         }
         let mut connection = open(&self.file, Role::Scanner, &self.sql, self.id)?;
-        let found = stoppable(&mut connection, stop, &mut query).map_err(|error| store_error(&error))?;
+        let found = stoppable(&mut connection, stop.clone(), &mut query)
+            .map_err(|error| if stop() { StoreError::Closed } else { store_error(&error) })?;
         self.keep(connection);
         Ok(found)
     }
@@ -108,20 +108,20 @@ impl Scanners {
         self.lock().clear();
     }
 
-    /// Refuses every later query.
+    /// Ends the queries that run, and refuses every later one.
     pub(super) fn close(&self) {
         self.permits.close();
         self.reset();
     }
 }
 
+/// Calls a function with a connection whose statements end early when that is asked for.
 fn stoppable<T>(
     connection: &mut Connection,
-    stop: &Arc<AtomicBool>,
+    stop: impl FnMut() -> bool + Send + 'static,
     query: &mut impl FnMut(&Connection) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
-    let stop = Arc::clone(stop);
-    connection.progress_handler(STEPS, Some(move || stop.load(Ordering::Relaxed)))?;
+    connection.progress_handler(STEPS, Some(stop))?;
     query(connection)
 }
 
