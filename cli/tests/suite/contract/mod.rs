@@ -1,0 +1,55 @@
+//! The contract of the standard methods, as one table of cases that every service is held to over a real connection.
+
+mod reads;
+mod streams;
+mod writes;
+
+use bytes::Bytes;
+use campus_host::Part;
+use campus_testkit::{Campus, Client, Kind, Person};
+use prost::Message;
+use prost_types::FieldMask;
+use tonic::Status;
+use tonic_types::StatusExt;
+
+pub(crate) const PARTS: [Part; 2] = [Part::of::<campus_employee::Employees>(), Part::of::<campus_student::Students>()];
+
+/// A test of each case for each kind of record, on a server of its own.
+macro_rules! contract {
+    ($($case:ident)*) => {
+        mod employees {
+            $(#[tokio::test] async fn $case() { $crate::contract::on(campus_testkit::Kind::EMPLOYEE, async |client| super::$case(client).await).await })*
+        }
+        mod students {
+            $(#[tokio::test] async fn $case() { $crate::contract::on(campus_testkit::Kind::STUDENT, async |client| super::$case(client).await).await })*
+        }
+    };
+}
+use contract;
+
+pub(crate) async fn on(kind: Kind, case: impl AsyncFnOnce(Client)) {
+    let campus = Campus::start(&PARTS);
+    case(Client::new(kind, campus.channel().await)).await;
+    campus.stop();
+}
+
+pub(crate) fn mask(paths: &[&str]) -> Option<FieldMask> {
+    Some(FieldMask { paths: paths.iter().map(|path| (*path).to_owned()).collect() })
+}
+
+/// The fields a status complains of.
+pub(crate) fn violations(status: &Status) -> Vec<String> {
+    let details = status.get_error_details();
+    let bad = details.bad_request().unwrap_or_else(|| panic!("no BadRequest in {status:?}"));
+    bad.field_violations.iter().map(|violation| violation.field.clone()).collect()
+}
+
+pub(crate) fn reason(status: &Status) -> String {
+    status.get_error_details().error_info().map(|info| info.reason.clone()).unwrap_or_default()
+}
+
+pub(crate) fn with_email(kind: Kind, person: &Person, email: &str) -> Bytes {
+    let mut record = person.encode_to_vec();
+    prost::encoding::string::encode(kind.email, &email.to_owned(), &mut record);
+    record.into()
+}
