@@ -7,6 +7,7 @@ mod client;
 mod process;
 pub mod raw;
 mod server;
+mod skip;
 mod wait;
 pub mod wire;
 
@@ -14,4 +15,5 @@ pub use admin::{admin_get, metric};
 pub use client::{Client, Kind, Person};
 pub use process::{Ended, Process, flags};
 pub use server::Campus;
+pub use skip::left_out;
 pub use wait::{eventually, within};

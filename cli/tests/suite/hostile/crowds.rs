@@ -59,23 +59,26 @@ async fn a_thousand_writers_at_once_all_succeed() {
 
 #[tokio::test]
 async fn writers_beyond_the_queue_are_told_when_to_try_again_and_leave_nothing() {
-    scene_with(|settings: &mut Settings| settings.store.queue = 16, async |scene| {
-        let outcomes = write_at_once(scene).await;
-        let (stored, mut refused) = (stored(scene).await, 0);
-        for (name, outcome) in outcomes {
-            match outcome {
-                Ok(made) => assert_eq!(stored.get(&name), Some(&made), "what was acknowledged is there"),
-                Err(status) => {
-                    assert_eq!(told(&status), (Code::ResourceExhausted, "WRITE_QUEUE_FULL".to_owned()));
-                    let wait = status.get_error_details().retry_info().and_then(|info| info.retry_delay);
-                    assert!(wait.is_some_and(|wait| !wait.is_zero()), "{status:?}");
-                    assert_eq!(stored.get(&name), None, "what was refused was not done");
-                    refused += 1;
+    scene_with(
+        |settings: &mut Settings| settings.store.queue = 16,
+        async |scene| {
+            let outcomes = write_at_once(scene).await;
+            let (stored, mut refused) = (stored(scene).await, 0);
+            for (name, outcome) in outcomes {
+                match outcome {
+                    Ok(made) => assert_eq!(stored.get(&name), Some(&made), "what was acknowledged is there"),
+                    Err(status) => {
+                        assert_eq!(told(&status), (Code::ResourceExhausted, "WRITE_QUEUE_FULL".to_owned()));
+                        let wait = status.get_error_details().retry_info().and_then(|info| info.retry_delay);
+                        assert!(wait.is_some_and(|wait| !wait.is_zero()), "{status:?}");
+                        assert_eq!(stored.get(&name), None, "what was refused was not done");
+                        refused += 1;
+                    }
                 }
             }
-        }
-        assert!(refused > 0, "the queue was never full: the test shows nothing");
-    })
+            assert!(refused > 0, "the queue was never full: the test shows nothing");
+        },
+    )
     .await;
 }
 

@@ -73,7 +73,8 @@ async fn streams_reset_as_soon_as_they_are_opened_end_their_connection() {
             for verb in ["Get", "Watch", "Import", "Lookup"] {
                 let mut raw = Raw::connect(scene.campus.grpc).await;
                 let path = path(kind, verb);
-                let open_and_reset = |n: u32| [Frame::call(2 * n + 1, &path, &[]).bytes(), Frame::reset(2 * n + 1).bytes()];
+                let open_and_reset =
+                    |n: u32| [Frame::call(2 * n + 1, &path, &[]).bytes(), Frame::reset(2 * n + 1).bytes()];
                 let flood: Vec<u8> = (0..5000).flat_map(open_and_reset).flatten().collect();
                 raw.try_send(&flood).await;
                 let code = raw.goaway().await;
@@ -144,7 +145,8 @@ async fn an_import_of_many_small_frames_is_done() {
             call.end();
             let (replies, status) = call.finish().await;
             assert_eq!(status.code(), Code::Ok);
-            assert_eq!(ImportResponse::decode(replies[0].clone()).unwrap().created_count, COUNT as i32);
+            let created = ImportResponse::decode(replies[0].clone()).unwrap().created_count;
+            assert_eq!(usize::try_from(created), Ok(COUNT));
         }
         scene.next.store(COUNT, Ordering::Relaxed);
     })

@@ -22,7 +22,7 @@ fn endless_head() -> Vec<u8> {
 fn bad_beginnings() -> [Vec<u8>; 4] {
     let http1 = b"GET / HTTP/1.1\r\nhost: test\r\n\r\n".to_vec();
     let tls = [&[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3][..], &[7; 500]].concat();
-    let noise = (0..2000_u32).map(|n| (n * 7919 >> 3) as u8).collect();
+    let noise = (0..2000_u32).map(|n| n.wrapping_mul(0x9e37_79b9).to_be_bytes()[0]).collect();
     [http1, tls, noise, [&PREFACE[..], &[0xa5; 2000]].concat()]
 }
 
@@ -36,7 +36,10 @@ fn bad_frames() -> Vec<(&'static str, Vec<u8>)> {
         ("a stream of the server's own", Frame::call(2, &get, &[]).bytes()),
         ("a reset of a stream there is not", Frame::reset(9).bytes()),
         ("a lone continuation", frame(kind::CONTINUATION, END_HEADERS, 1, b"\x83")),
-        ("a head cut by another frame", [frame(kind::HEADERS, 0, 1, b"\x83"), frame(kind::PING, 0, 0, &[0; 8])].concat()),
+        (
+            "a head cut by another frame",
+            [frame(kind::HEADERS, 0, 1, b"\x83"), frame(kind::PING, 0, 0, &[0; 8])].concat(),
+        ),
         ("a head that cannot be decoded", frame(kind::HEADERS, END_HEADERS, 1, &[0xff; 40])),
         ("a window that does not grow", frame(kind::WINDOW_UPDATE, 0, 0, &[0; 4])),
         ("a window that overflows", frame(kind::WINDOW_UPDATE, 0, 0, &[0x7f, 0xff, 0xff, 0xff])),

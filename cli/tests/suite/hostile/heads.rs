@@ -76,7 +76,8 @@ async fn headers_far_over_the_limit_end_their_connection() {
         for kind in KINDS {
             let mut wire = scene.wire().await;
             let head = grpc_head(&path(kind, "Get")).header("x-large", "y".repeat(1 << 20));
-            let ended = wire.open(head.body(()).unwrap()).await.try_head().await.map(|reply| reply.status()).unwrap_err();
+            let ended =
+                wire.open(head.body(()).unwrap()).await.try_head().await.map(|reply| reply.status()).unwrap_err();
             // The socket may be reset before the reason is read.
             assert!(ended.is_io() || ended.reason() == Some(Reason::ENHANCE_YOUR_CALM), "{ended:?}");
             scene.neighbours_succeed().await;

@@ -12,7 +12,7 @@ use tonic::{Code, Status};
 use super::{KINDS, create, field, get, import, lookup, path, same_connection_succeeds, scene, told};
 use crate::contract::violations;
 
-const LIMIT: usize = 4 << 20;
+const LIMIT: u32 = 4 << 20;
 /// What gRPC answers where messages are not framed as it wants ("Statuses", <https://grpc.io/docs/guides/status-codes/>).
 const FRAMING: Code = Code::Internal;
 const NOT_UTF8: [&[u8]; 5] = [b"\xff", b"a\xc0\xaf", b"\xed\xa0\x80", b"\xf5\x80\x80\x80", b"ok\xe2\x82"];
@@ -129,7 +129,8 @@ async fn a_flag_that_the_message_has_no_right_to_ends_that_call() {
                     assert_eq!(status.code(), FRAMING, "{verb} {flag}: {status:?}");
                 }
             }
-            let mut call = wire.open(grpc_head(&path(kind, "Get")).header("grpc-encoding", "gzip").body(()).unwrap()).await;
+            let mut call =
+                wire.open(grpc_head(&path(kind, "Get")).header("grpc-encoding", "gzip").body(()).unwrap()).await;
             call.send(announced(1, 3, b"abc"));
             call.end();
             let (_, headers) = call.head().await;
@@ -148,7 +149,7 @@ async fn a_message_over_the_limit_is_refused_when_its_prefix_is_seen() {
         for kind in KINDS {
             let mut wire = scene.wire().await;
             for verb in ALL {
-                for size in [LIMIT as u32 + 1, u32::MAX] {
+                for size in [LIMIT + 1, u32::MAX] {
                     // Nothing but the prefix, and the stream stays open.
                     let mut call = wire.call(&path(kind, verb)).await;
                     call.send(announced(0, size, b""));
@@ -157,7 +158,7 @@ async fn a_message_over_the_limit_is_refused_when_its_prefix_is_seen() {
                 }
             }
             let mut call = wire.call(&path(kind, "Create")).await;
-            call.send(framed(&vec![0; LIMIT + 1]));
+            call.send(framed(&vec![0; LIMIT as usize + 1]));
             call.end();
             // The server need not read what it has refused.
             if let Ok((_, status)) = call.try_finish().await {
@@ -196,8 +197,14 @@ async fn text_in_a_record_that_is_not_utf8_is_a_violation_of_its_field() {
     scene(async |scene| {
         for kind in KINDS {
             let mut wire = scene.wire().await;
-            let fields =
-                [(1, "name"), (2, "etag"), (3, "given_name"), (4, "family_name"), (6, "birth_date"), (kind.email as u8, "email")];
+            let fields = [
+                (1, "name"),
+                (2, "etag"),
+                (3, "given_name"),
+                (4, "family_name"),
+                (6, "birth_date"),
+                (kind.email, "email"),
+            ];
             for bad in NOT_UTF8 {
                 for (number, name) in fields {
                     let record = [&kind.person(9100).encode_to_vec()[..], &field(number, bad)].concat();

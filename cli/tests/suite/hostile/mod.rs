@@ -51,7 +51,8 @@ async fn scene_with(change: impl FnOnce(&mut Settings), case: impl AsyncFnOnce(&
     scene.neighbours_succeed().await;
     let admin = scene.campus.admin;
     assert_eq!(metric(admin, "grpc_server_panics_total").await, 0.0);
-    eventually("every stream is gone", async || (metric(admin, "grpc_server_streams").await == 0.0).then_some(())).await;
+    eventually("every stream is gone", async || (metric(admin, "grpc_server_streams").await == 0.0).then_some(()))
+        .await;
     assert_eq!(metric(admin, "grpc_server_in_flight").await, 0.0, "calls that nobody waits for");
     assert_eq!(admin_get(admin, "/livez").await.0, 200);
     scene.campus.stop();
@@ -134,8 +135,10 @@ fn told(status: &Status) -> (Code, String) {
 }
 
 /// A string field of a message, whatever its bytes.
-fn field(number: u8, bytes: &[u8]) -> Bytes {
-    [&[number << 3 | 2, u8::try_from(bytes.len()).unwrap()][..], bytes].concat().into()
+fn field(number: u32, bytes: &[u8]) -> Bytes {
+    let mut field = Vec::new();
+    prost::encoding::bytes::encode(number, &bytes.to_vec(), &mut field);
+    field.into()
 }
 
 /// A good record of a size, most of it in a field that this build does not know.

@@ -3,13 +3,14 @@
 use std::{process::Command, time::Duration};
 
 use bytes::Bytes;
-use campus_proto::standard::{ImportRequest, StreamRequest};
+use campus_proto::standard::{ImportRequest, StreamRequest, WatchResponse};
 use campus_testkit::{
-    Client, Kind, Process, eventually, flags, metric,
+    Client, Kind, Person, Process, eventually, flags, left_out, metric,
     raw::{Frame, Raw},
     wire::{Cut, Wire, announced, framed},
     within,
 };
+use prost::Message;
 use tempfile::TempDir;
 
 use super::{KINDS, big, lookup, path, same_connection_succeeds, scene};
@@ -36,7 +37,10 @@ impl Measured {
     /// Growth is measured from here on.
     fn begin(&mut self) {
         self.process.forget_peak();
-        self.before = self.process.memory().map_or(0, |(now, _)| now);
+        match self.process.memory() {
+            Some((now, _)) => self.before = now,
+            None => left_out("hostile clients, the bound on memory: needs /proc (Linux)"),
+        }
     }
 
     /// By how much the memory in use was higher at most.
@@ -111,6 +115,38 @@ async fn read_all(client: &Client) -> usize {
 }
 
 #[tokio::test]
+async fn watches_that_nobody_reads_cost_a_bounded_amount_and_miss_nothing() {
+    const CHANGES: usize = 10_000;
+    const WATCHES: usize = 16;
+    let mut server = Measured::start();
+    let kind = Kind::EMPLOYEE;
+    let good = Client::new(kind, server.process.channel().await);
+    good.import_all((0..100).map(|n| kind.person(n)).collect()).await.unwrap();
+    server.begin();
+    let mut wire = roomy(server.process.grpc).await;
+    let mut watches = Vec::new();
+    for _ in 0..WATCHES {
+        let mut watch = wire.call(&path(kind, "Watch")).await;
+        watch.send(framed(b""));
+        watch.end();
+        watch.message().await;
+        watches.push(watch);
+    }
+    let records = (100..100 + CHANGES).map(move |n| ImportRequest { record: Some(big(kind, n, 2000)) });
+    good.import(tokio_stream::iter(records)).await.unwrap();
+    assert!(server.growth() < 64 * MIB, "{WATCHES} watches cost {} MiB", server.growth() / MIB);
+    same_connection_succeeds(&mut wire, kind).await;
+    for watch in watches.iter_mut().take(2) {
+        for number in 100..100 + CHANGES {
+            let change = WatchResponse::decode(watch.message().await).unwrap();
+            assert_eq!(Person::decode(change.record.unwrap()).unwrap().name, kind.name(number), "each, in order");
+        }
+    }
+    drop((watches, wire));
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn announcing_large_messages_reserves_no_memory() {
     let mut server = Measured::start();
     let good = Client::new(Kind::EMPLOYEE, server.process.channel().await);
@@ -120,7 +156,10 @@ async fn announcing_large_messages_reserves_no_memory() {
     for kind in KINDS {
         let mut raw = Raw::connect(server.process.grpc).await;
         let open = |n: u32| {
-            [Frame::call(2 * n + 1, &path(kind, "Import"), &[]), Frame::data(2 * n + 1, &announced(0, 4 << 20, b"x"), false)]
+            [
+                Frame::call(2 * n + 1, &path(kind, "Import"), &[]),
+                Frame::data(2 * n + 1, &announced(0, 4 << 20, b"x"), false),
+            ]
         };
         let calls: Vec<u8> = (0..900).flat_map(open).flat_map(|frame| frame.bytes()).collect();
         raw.send(&calls).await;

@@ -252,6 +252,24 @@ mod tests {
     }
 
     #[test]
+    fn a_writer_that_sleeps_is_woken_by_the_first_job() {
+        let queue = Queue::new(LIMIT);
+        let (first, _first) = job(1, 1);
+        let start = Instant::now();
+        let wish = Wish { most: LIMIT, deadline: start + Duration::from_secs(60), gather: (0, Duration::ZERO) };
+        std::thread::scope(|scope| {
+            let taken = scope.spawn(|| sizes(queue.take(wish)));
+            while queue.lock().wake_at.is_none() {
+                assert!(start.elapsed() < Duration::from_secs(30), "the writer does not sleep");
+                std::thread::yield_now();
+            }
+            queue.push(first).unwrap();
+            assert_eq!(taken.join().unwrap(), [1]);
+        });
+        assert!(start.elapsed() < Duration::from_secs(50), "it came with the deadline");
+    }
+
+    #[test]
     fn a_closed_queue_gives_what_waits_and_then_ends() {
         let queue = Queue::new(LIMIT);
         let (waiting, _waiting) = job(1, 1);
