@@ -49,7 +49,7 @@ fn reply_encoded(method: &MethodDescriptorProto) -> tonic_build::manual::Method 
         .route_name(method.name())
         .input_type(request(method))
         .output_type(format!("crate::Encoded<{}>", message(method.output_type())))
-        .codec_path("crate::EncodedCodec");
+        .codec_path(if method.server_streaming() { "crate::EncodedStreamCodec" } else { "crate::EncodedCodec" });
     if method.server_streaming() {
         built = built.server_streaming();
     }

@@ -42,22 +42,32 @@ impl<T> fmt::Debug for Encoded<T> {
 
 /// Writes [`Encoded`] messages as they are and reads messages with prost.
 ///
-/// The type parameters are those that tonic's generated code gives: what is written, what is read.
-pub struct EncodedCodec<W, R>(PhantomData<fn() -> (W, R)>);
+/// The type parameters are those that tonic's generated code gives: what is written, what is read; and the bytes to set
+/// aside for a reply before its size is known.
+pub struct BufferedCodec<W, R, const BUFFER: usize>(PhantomData<fn() -> (W, R)>);
 
-impl<W, R> Default for EncodedCodec<W, R> {
+/// For replies of one message.
+pub type EncodedCodec<W, R> = BufferedCodec<W, R, 512>;
+
+/// For replies of many messages, which are gathered and written in large pieces.
+pub type EncodedStreamCodec<W, R> = BufferedCodec<W, R, { 80 << 10 }>;
+
+/// Bytes of gathered messages that are written at once.
+const PIECE: usize = 64 << 10;
+
+impl<W, R, const BUFFER: usize> Default for BufferedCodec<W, R, BUFFER> {
     fn default() -> Self {
         Self(PhantomData)
     }
 }
 
-impl<T: 'static, R: Message + Default + 'static> Codec for EncodedCodec<Encoded<T>, R> {
+impl<T: 'static, R: Message + Default + 'static, const BUFFER: usize> Codec for BufferedCodec<Encoded<T>, R, BUFFER> {
     type Encode = Encoded<T>;
     type Decode = R;
-    type Encoder = WriteEncoded<T>;
+    type Encoder = WriteEncoded<T, BUFFER>;
     type Decoder = ReadMessage<R>;
 
-    fn encoder(&mut self) -> WriteEncoded<T> {
+    fn encoder(&mut self) -> WriteEncoded<T, BUFFER> {
         WriteEncoded(PhantomData)
     }
 
@@ -66,10 +76,10 @@ impl<T: 'static, R: Message + Default + 'static> Codec for EncodedCodec<Encoded<
     }
 }
 
-/// The writing half of [`EncodedCodec`].
-pub struct WriteEncoded<T>(PhantomData<fn() -> T>);
+/// The writing half of [`BufferedCodec`].
+pub struct WriteEncoded<T, const BUFFER: usize>(PhantomData<fn() -> T>);
 
-impl<T> Encoder for WriteEncoded<T> {
+impl<T, const BUFFER: usize> Encoder for WriteEncoded<T, BUFFER> {
     type Item = Encoded<T>;
     type Error = Status;
 
@@ -79,11 +89,11 @@ impl<T> Encoder for WriteEncoded<T> {
     }
 
     fn buffer_settings(&self) -> BufferSettings {
-        BufferSettings::new(8 << 10, 64 << 10)
+        BufferSettings::new(BUFFER, PIECE)
     }
 }
 
-/// The reading half of [`EncodedCodec`].
+/// The reading half of [`BufferedCodec`].
 pub struct ReadMessage<R>(PhantomData<fn() -> R>);
 
 impl<R: Message + Default> Decoder for ReadMessage<R> {

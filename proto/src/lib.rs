@@ -7,7 +7,7 @@
 mod encoded;
 pub mod standard;
 
-pub use encoded::{Encoded, EncodedCodec};
+pub use encoded::{BufferedCodec, Encoded, EncodedCodec, EncodedStreamCodec};
 
 /// The compiled contract as an encoded `google.protobuf.FileDescriptorSet`, imports and custom options included.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.binpb"));

@@ -50,7 +50,9 @@ pub(crate) async fn run(
     let created = context.caller.unary(&call.path, &request, context.unary_deadline()).await;
     let created = created.map_err(|status| {
         let failure = context.failure(&status, call.name);
-        let is_unsure = status::is_cut(&status) || status.code() == tonic::Code::DeadlineExceeded;
+        // A server that says why has not added it.
+        let is_unsure =
+            status.details().is_empty() && (status::is_cut(&status) || status.code() == tonic::Code::DeadlineExceeded);
         if is_unsure && args.request_id.is_none() {
             return failure.note(format!("it may have been added; to repeat it safely add --request-id {request_id}"));
         }

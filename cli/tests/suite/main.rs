@@ -5,12 +5,20 @@ mod client;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
+mod durability;
+#[cfg(test)]
+mod errors;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod help;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod pages;
+#[cfg(test)]
+mod storage;
 #[cfg(test)]
 mod watch;

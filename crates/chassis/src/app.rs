@@ -162,6 +162,17 @@ impl App {
     }
 }
 
+impl ServerConfig {
+    /// Checks what the types of the settings do not: that each is within what HTTP/2 allows. [`AppBuilder::build`] does
+    /// so too; who has costly things to do before it can ask first.
+    ///
+    /// # Errors
+    /// [`StartError::Setting`].
+    pub fn check(&self) -> Result<(), StartError> {
+        plan(self).map(drop)
+    }
+}
+
 impl AppBuilder {
     /// Adds an encoded `FileDescriptorSet`, imports included. Every service must be in one; reflection serves the bytes as
     /// they are, so custom options survive.

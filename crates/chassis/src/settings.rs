@@ -28,7 +28,8 @@ pub struct ServerConfig {
     pub max_pending_resets: usize,
     /// Flow-control window of a stream.
     pub stream_window: ByteSize,
-    /// Flow-control window of a connection.
+    /// Flow-control window of a connection: room for several calls that are not read, so that these do not hold up the
+    /// others. Half of it is what the framing of small frames may cost before the connection is closed.
     pub connection_window: ByteSize,
     /// Bytes of a reply kept for a stream when the client or the network does not take them; then the call waits.
     pub send_buffer: ByteSize,
@@ -54,14 +55,14 @@ impl Default for ServerConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 50051)),
             shards: 0,
             max_connections: 10_000,
-            max_streams: 1000,
+            max_streams: 256,
             max_message_in: ByteSize::mib(4),
             max_message_out: None,
             max_header_list: ByteSize::kib(16),
             max_frame: ByteSize::kib(16),
             max_pending_resets: 20,
             stream_window: ByteSize::mib(1),
-            connection_window: ByteSize::mib(1),
+            connection_window: ByteSize::mib(16),
             send_buffer: ByteSize::kib(128),
             handshake_limit: HumanDuration::secs(10),
             first_call_limit: HumanDuration::secs(300),

@@ -38,9 +38,15 @@ impl Skip for Again {
     }
 }
 
+/// The same number on every system that Rust's tier 1 names.
+#[cfg(unix)]
+const SIGXFSZ: i32 = 25;
+
 #[cfg(unix)]
 fn listen() -> io::Result<mpsc::Receiver<&'static str>> {
     use tokio::signal::unix::{SignalKind, signal};
+    // Else a file that may not grow (`ulimit -f`) ends the process; taken over, it is an error of that write.
+    drop(signal(SignalKind::from_raw(SIGXFSZ))?);
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let (seen, receiver) = mpsc::channel(1);
     tokio::spawn(async move {

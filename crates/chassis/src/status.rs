@@ -56,6 +56,12 @@ pub(crate) fn request_too_large(size: u32, limit: u32) -> Status {
     with(Code::ResourceExhausted, "REQUEST_TOO_LARGE", &facts, message, None)
 }
 
+/// INTERNAL is what gRPC answers where messages are not framed as they must be.
+pub(crate) fn request_cut_short() -> Status {
+    let message = "the request ended in the middle of a message; send all that the prefix announces".to_owned();
+    with(Code::Internal, "REQUEST_CUT_SHORT", &[], message, None)
+}
+
 pub(crate) fn reply_too_large(size: u32, limit: u32) -> Status {
     let message =
         format!("a reply message of {size} bytes is over the server's limit of {limit}; ask for less at once");

@@ -88,6 +88,7 @@ impl Host {
     /// # Errors
     /// [`StartError`]; nothing listens then.
     pub async fn build(settings: &Settings, parts: &[Part], info: BuildInfo) -> Result<Self, StartError> {
+        settings.server.check()?;
         let dir = &settings.store.dir;
         fs::create_dir_all(dir).map_err(|why| StartError::Folder { path: dir.clone(), why })?;
         let schema = Schema::from_descriptors(campus_proto::DESCRIPTORS)?;

@@ -10,7 +10,7 @@ use campus_proto::{
         StreamRequest, UpdateRequest, WatchRequest,
     },
 };
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{collection::Collection, error::Error};
@@ -69,7 +69,14 @@ impl<R: 'static> Api<R> {
     /// Every record that matches, in key order.
     pub async fn stream(&self, request: Request<StreamRequest>) -> Result<Response<Replies<R>>, Status> {
         let records = self.collection.stream(request.get_ref())?;
-        Ok(Response::new(records.map(|record| record.map(Encoded::new).map_err(Status::from)).boxed()))
+        let records = records.flat_map(|chunk| {
+            let (bodies, failed) = match chunk {
+                Ok(bodies) => (bodies, None),
+                Err(error) => (Vec::new(), Some(Err(Status::from(error)))),
+            };
+            stream::iter(bodies.into_iter().map(|body| Ok(Encoded::new(body))).chain(failed))
+        });
+        Ok(Response::new(records.boxed()))
     }
 
     /// Every change, in commit order.

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use campus_proto::standard::{ListRequest, StreamRequest};
 use campus_schema::wire;
-use campus_store::{Order, Position, Query, Rows};
-use futures_util::{Stream, StreamExt, stream};
+use campus_store::{Order, Position, Query};
+use futures_util::{Stream, stream};
 
 use crate::{collection::Collection, error::Error, filter, name::Name, order, token};
 
@@ -44,14 +44,14 @@ impl Collection {
         }
     }
 
-    /// Every record that matches, in key order. The store is read as the stream is.
+    /// Every record that matches, in key order and in chunks. The store is read as the stream is.
     ///
     /// # Errors
     /// [`Error::Invalid`]; the stream's items fail with what the store failed with.
     pub fn stream(
         &self,
         request: &StreamRequest,
-    ) -> Result<impl Stream<Item = Result<Bytes, Error>> + Send + use<>, Error> {
+    ) -> Result<impl Stream<Item = Result<Vec<Bytes>, Error>> + Send + use<>, Error> {
         let mask = self.kind.mask(request.read_mask.as_ref(), "read_mask")?;
         let filter = filter::parse(&self.kind, &request.filter)?;
         let after = if request.after.is_empty() {
@@ -61,19 +61,15 @@ impl Collection {
             Some(Position { values: Vec::new(), key: name.into_string() })
         };
         let scan = self.store.scan(Query { filter, order: Vec::new(), after });
-        let chunks = stream::try_unfold(scan, async |mut scan| {
-            let chunk = scan.next().await.map_err(Error::from)?;
-            Ok::<_, Error>(chunk.map(|rows| (rows, scan)))
-        });
-        let collection = self.clone();
-        Ok(chunks.flat_map(move |chunk| {
-            let (rows, failed) = match chunk {
-                Ok(rows) => (Some(rows), None),
-                Err(error) => (None, Some(Err(error))),
+        let state = (self.clone(), scan, mask);
+        Ok(stream::try_unfold(state, async |(collection, mut scan, mask)| {
+            let Some(rows) = scan.next().await? else { return Ok(None) };
+            let bodies = if mask.is_all() {
+                rows.iter().map(|row| row.body).collect()
+            } else {
+                rows.iter().map(|row| collection.masked(row.body, &mask)).collect::<Result<_, _>>()?
             };
-            let bodies: Vec<_> =
-                rows.iter().flat_map(Rows::iter).map(|row| collection.masked(row.body, &mask)).collect();
-            stream::iter(bodies.into_iter().chain(failed))
+            Ok(Some((bodies, (collection, scan, mask))))
         }))
     }
 }

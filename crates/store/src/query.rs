@@ -40,7 +40,7 @@ pub struct Position {
 /// A page of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    /// The records, at most as many as asked for; fewer when their bodies pass 3 MiB.
+    /// The records, at most as many as asked for; fewer when their bodies pass 1 MiB.
     pub rows: Rows,
     /// Where the next page starts; `None` when there is nothing more.
     pub next: Option<Position>,

@@ -4,7 +4,7 @@ use crate::sqlite::{Sqlite, SqliteChanges};
 use crate::{Change, Config, Op, OpenError, Outcome, Page, Query, Row, Rows, StoreError, Table};
 
 /// How many bytes a page has at most: replies of 4 MiB are refused by most clients.
-const PAGE_BYTES: usize = 3 << 20;
+const PAGE_BYTES: usize = 1 << 20;
 /// How much a chunk of a scan has at most.
 const SCAN_ROWS: usize = 512;
 const SCAN_BYTES: usize = 256 << 10;

@@ -5,6 +5,8 @@
 pub(crate) struct Frames {
     /// Bytes of the current message still to come.
     left: u32,
+    /// Bytes of the current message as its prefix says.
+    size: u32,
     prefix: [u8; 5],
     /// Bytes of the prefix already seen.
     have: usize,
@@ -33,10 +35,19 @@ impl Frames {
                     None => return Ok(()),
                 },
             };
-            self.left = u32::from_be_bytes(size);
-            if self.left > limit {
-                return Err(self.left);
+            self.size = u32::from_be_bytes(size);
+            self.left = self.size;
+            if self.size > limit {
+                return Err(self.size);
             }
+        }
+    }
+
+    /// Bytes that were taken of a message that is not whole yet, its prefix included.
+    pub(crate) fn begun(&self) -> usize {
+        match self.left {
+            0 => self.have,
+            left => self.prefix.len() + (self.size - left) as usize,
         }
     }
 
@@ -71,6 +82,18 @@ mod tests {
             for chunk in bytes.chunks(piece) {
                 assert_eq!(frames.feed(chunk, 10), Ok(()), "in pieces of {piece}");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_begun_is_what_came_after_the_last_whole_message() {
+        let bytes: Vec<u8> = [3, 0, 4].into_iter().flat_map(message).collect();
+        let ends = [0, 8, 13, 22];
+        for seen in 0..=bytes.len() {
+            let mut frames = Frames::default();
+            frames.feed(&bytes[..seen], 10).unwrap();
+            let whole = ends.into_iter().rfind(|end| *end <= seen).unwrap();
+            assert_eq!(frames.begun(), seen - whole, "of {seen} bytes");
         }
     }
 

@@ -47,10 +47,10 @@ pub(super) fn rebuild(
         return Ok(None);
     }
     let name = table.name;
-    let defined: String = table.columns.iter().map(|column| format!("{}, ", definition(column))).collect();
+    let defined: String = table.columns.iter().map(|column| format!(", {}", definition(column))).collect();
     let create = format!(
         r#"ALTER TABLE "{name}" RENAME TO "{name}_before";
-           CREATE TABLE "{name}" (key TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL, {defined}body BLOB NOT NULL)
+           CREATE TABLE "{name}" (key TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL{defined})
            STRICT, WITHOUT ROWID;"#
     );
     transaction.execute_batch(&create).map_err(|error| failed(&error))?;

@@ -57,11 +57,11 @@ impl Sqlite {
         columns::check(&table)?;
         let (file, lock) = DatabaseFile::open(&config)?;
         let path = file.path().to_owned();
-        let failed = |source: StoreError| match source {
-            StoreError::Corrupt => OpenError::NotADatabase { path: path.clone() },
-            source => OpenError::Store { path: path.clone(), source },
+        let failed = |source: StoreError| OpenError::Store { path: path.clone(), source };
+        let failed_in_sql = |error: rusqlite::Error| match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::NotADatabase) => OpenError::NotADatabase { path: path.clone() },
+            _ => failed(errors::store_error(&error)),
         };
-        let failed_in_sql = |error: rusqlite::Error| failed(errors::store_error(&error));
         let mut connection = file.connect(Role::Writer).map_err(failed_in_sql)?;
         schema::prepare(&mut connection, &table, &path)?;
         let sql = Arc::new(Sql::new(&table));

@@ -166,7 +166,7 @@ async fn a_scan_reads_everything_in_bounded_chunks() {
 async fn a_page_of_large_records_ends_early_and_a_huge_record_stands_alone() {
     let folder = Folder::new();
     let store = folder.open().await;
-    for (number, size) in [1 << 20, 1 << 20, 5 << 20, 1 << 20].into_iter().enumerate() {
+    for (number, size) in [300 << 10, 300 << 10, 5 << 20, 300 << 10].into_iter().enumerate() {
         let op = Op::Put {
             key: format!("p/{number}"),
             expect: Expect::Absent,
