@@ -3,7 +3,10 @@
 use campus_schema::{EnumType, Mask, MessageType, Schema, wire};
 use campus_store::{Column, ColumnKind, Value};
 
-use crate::{error::Error, rules::Violations};
+use crate::{
+    error::Error,
+    rules::{Violation, Violations},
+};
 
 /// A kind of record, as its service writes it down.
 pub trait Rules {
@@ -24,15 +27,23 @@ pub struct Declared {
     field: &'static str,
     unique: bool,
     indexed: bool,
+    date: bool,
 }
 
 impl Declared {
     /// A field of the record, by its name in the contract.
     pub const fn field(field: &'static str) -> Self {
-        Self { field, unique: false, indexed: false }
+        Self { field, unique: false, indexed: false, date: false }
     }
 
-    /// No two records have the same value, letter case aside; any number may have none.
+    /// A text that holds a date, `YYYY-MM-DD`, or nothing; filters may compare it with a date only.
+    #[must_use]
+    pub const fn date(self) -> Self {
+        Self { date: true, ..self }
+    }
+
+    /// No two records have the same value, letter case (ASCII) aside; any number may have none. Filters look for it
+    /// whatever its case, too.
     #[must_use]
     pub const fn unique(self) -> Self {
         Self { unique: true, ..self }
@@ -57,6 +68,10 @@ pub struct KindError {
 #[derive(Debug, Clone)]
 pub(crate) enum ColumnType {
     Text,
+    /// A text without regard to the case of ASCII letters: kept in lower case.
+    Folded,
+    /// A text that is a date or empty.
+    Date,
     Integer,
     Bool,
     Enum(EnumType),
@@ -126,7 +141,7 @@ impl Kind {
             update_time: number("update_time")?,
         };
         let times = [Declared::field("create_time"), Declared::field("update_time")];
-        let columns = R::COLUMNS.iter().chain(&times).map(|declared| column(&message, declared.field));
+        let columns = R::COLUMNS.iter().chain(&times).map(|declared| column(&message, declared));
         let columns = columns.collect::<Result<_, _>>().map_err(fault)?;
         Ok(Self {
             message,
@@ -147,7 +162,7 @@ impl Kind {
             let declared = self.declared.get(at);
             Column {
                 name: column.name,
-                kind: if matches!(column.holds, ColumnType::Text) { ColumnKind::Text } else { ColumnKind::Integer },
+                kind: if column.holds.is_text() { ColumnKind::Text } else { ColumnKind::Integer },
                 unique: declared.is_some_and(|d| d.unique),
                 indexed: declared.is_some_and(|d| d.indexed),
             }
@@ -202,9 +217,15 @@ impl Kind {
     /// A mask of a request, parsed.
     pub(crate) fn mask(&self, mask: Option<&prost_types::FieldMask>, field: &str) -> Result<Mask, Error> {
         let paths = mask.map(|mask| mask.paths.as_slice()).unwrap_or_default();
-        Mask::parse(self.message, paths).map_err(|unknown| {
-            let hint = unknown.nearest.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            Error::invalid(field, format!("`{}` is not a field of {}{hint}", unknown.path, self.resource))
+        Mask::parse(self.message, paths).map_err(|_| {
+            // One by one, so that every unknown path is named.
+            let unknown = paths.iter().filter_map(|path| Mask::parse(self.message, [path]).err());
+            let violation = unknown.map(|unknown| {
+                let hint = unknown.nearest.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+                let description = format!("`{}` is not a field of {}{hint}", unknown.path, self.resource);
+                Violation { field: field.to_owned(), description }
+            });
+            Error::Invalid(violation.collect())
         })
     }
 
@@ -218,10 +239,19 @@ fn check<R: Rules>(content: &[u8], violations: &mut Violations) -> Result<(), pr
     Ok(())
 }
 
-fn column(message: &MessageType, name: &'static str) -> Result<KindColumn, String> {
+impl ColumnType {
+    pub(crate) fn is_text(&self) -> bool {
+        matches!(self, Self::Text | Self::Folded | Self::Date)
+    }
+}
+
+fn column(message: &MessageType, declared: &Declared) -> Result<KindColumn, String> {
     use campus_schema::Kind as Holds;
+    let name = declared.field;
     let field = message.field(name).ok_or_else(|| format!("has no field {name}, which is declared as a column"))?;
     let holds = match &field.kind {
+        Holds::String if declared.date => ColumnType::Date,
+        Holds::String if declared.unique => ColumnType::Folded,
         Holds::String => ColumnType::Text,
         Holds::Bool => ColumnType::Bool,
         Holds::Int32 | Holds::Int64 | Holds::Uint32 => ColumnType::Integer,
@@ -236,12 +266,17 @@ fn column(message: &MessageType, name: &'static str) -> Result<KindColumn, Strin
 }
 
 fn unset(holds: &ColumnType) -> Value {
-    if matches!(holds, ColumnType::Text) { Value::Text(String::new()) } else { Value::Integer(0) }
+    if holds.is_text() { Value::Text(String::new()) } else { Value::Integer(0) }
 }
 
 fn read(holds: &ColumnType, value: &wire::WireValue<'_>) -> Option<Value> {
     match (holds, value) {
-        (ColumnType::Text, wire::WireValue::Len(bytes)) => Some(Value::Text(str::from_utf8(bytes).ok()?.to_owned())),
+        (ColumnType::Text | ColumnType::Date, wire::WireValue::Len(bytes)) => {
+            Some(Value::Text(str::from_utf8(bytes).ok()?.to_owned()))
+        }
+        (ColumnType::Folded, wire::WireValue::Len(bytes)) => {
+            Some(Value::Text(str::from_utf8(bytes).ok()?.to_ascii_lowercase()))
+        }
         (ColumnType::Time, wire::WireValue::Len(bytes)) => Some(Value::Integer(nanoseconds(bytes)?)),
         (ColumnType::Integer | ColumnType::Bool | ColumnType::Enum(_), wire::WireValue::Varint(number)) => {
             Some(Value::Integer(number.cast_signed()))

@@ -15,8 +15,8 @@ impl Rules for EmployeeRules {
         Declared::field("given_name"),
         Declared::field("family_name"),
         Declared::field("gender"),
-        Declared::field("birth_date"),
-        Declared::field("hire_date"),
+        Declared::field("birth_date").date(),
+        Declared::field("hire_date").date(),
         Declared::field("email").unique(),
     ];
 

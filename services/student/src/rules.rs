@@ -22,7 +22,7 @@ impl Rules for StudentRules {
         Declared::field("given_name"),
         Declared::field("family_name"),
         Declared::field("gender"),
-        Declared::field("birth_date"),
+        Declared::field("birth_date").date(),
         Declared::field("email").unique(),
         Declared::field("region"),
         Declared::field("education_level"),

@@ -4,7 +4,10 @@ use campus_schema::{EnumType, nearest};
 use campus_store::{ColumnRef, CompareOp, Expr, Value};
 
 use super::{column_ref, lexer::Comparator};
-use crate::kind::{ColumnType, Kind};
+use crate::{
+    kind::{ColumnType, Kind},
+    rules::Date,
+};
 
 pub(super) fn compile(
     kind: &Kind,
@@ -19,11 +22,13 @@ pub(super) fn compile(
         ColumnRef::Column(at) => kind.columns.get(at).map_or(&ColumnType::Text, |column| &column.holds),
     };
     if comparator == Comparator::Has && value == "*" && !quoted {
-        let unset = if matches!(holds, ColumnType::Text) { Value::Text(String::new()) } else { Value::Integer(0) };
+        let unset = if holds.is_text() { Value::Text(String::new()) } else { Value::Integer(0) };
         return Ok(Expr::Compare { column, op: CompareOp::Ne, value: unset });
     }
     let number = match holds {
         ColumnType::Text => return text(column, comparator, value),
+        ColumnType::Folded => return text(column, comparator, &value.to_ascii_lowercase()),
+        ColumnType::Date => return date(field, column, comparator, value),
         ColumnType::Integer => {
             value.parse().map_err(|_| format!("`{field}` is a whole number, for example `{field} > 3`"))?
         }
@@ -54,6 +59,15 @@ fn text(column: ColumnRef, comparator: Comparator, value: &str) -> Result<Expr, 
         Comparator::Ne => Ok(Expr::Not(Box::new(pattern.matching(column)?))),
         Comparator::Lt | Comparator::Le | Comparator::Gt | Comparator::Ge => Ok(plain(pattern.literal())),
     }
+}
+
+/// A day that exists; with `=` and `!=` also none at all, or a part with `*`, such as `1986-*`.
+fn date(field: &str, column: ColumnRef, comparator: Comparator, value: &str) -> Result<Expr, String> {
+    let equality = matches!(comparator, Comparator::Eq | Comparator::Ne | Comparator::Has);
+    if Date::parse(value).is_some() || equality && (value.is_empty() || value.contains('*')) {
+        return text(column, comparator, value);
+    }
+    Err(format!("`{field}` is a date that exists, such as \"1986-06-26\"; `{field} = \"1986-*\"` takes a whole year"))
 }
 
 /// A text with `*` at either end, or not; `\*` is a star, `\\` a backslash.

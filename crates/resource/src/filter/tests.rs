@@ -24,7 +24,8 @@ impl Rules for People {
         Declared::field("given_name"),
         Declared::field("family_name"),
         Declared::field("gender"),
-        Declared::field("hire_date"),
+        Declared::field("hire_date").date(),
+        Declared::field("email").unique(),
     ];
 
     fn check(_: &Employee, _: &mut Violations) {}
@@ -50,6 +51,7 @@ fn matching(filter: &str) -> Vec<&'static str> {
             family_name: (*family_name).into(),
             gender: (*gender).into(),
             hire_date: (*hire_date).into(),
+            email: format!("{given_name}@campus.example"),
             create_time: Some("2026-01-31T12:00:00Z".parse().unwrap()),
             ..Employee::default()
         };
@@ -81,6 +83,9 @@ fn filters_match_what_the_language_says() {
         ("hire_date < 1986-01-01", &["2"]),
         ("hire_date >= \"1985-11-21\"", &["1", "2"]),
         ("hire_date = \"\"", &["3"]),
+        ("hire_date = \"1986-*\"", &["1"]),
+        ("email = \"GEORGI@Campus.example\"", &["1"]),
+        ("email = georgi@*", &["1"]),
         ("gender = GENDER_FEMALE", &["2"]),
         ("gender != GENDER_FEMALE", &["1", "3"]),
         ("gender:*", &["1", "2"]),
@@ -107,7 +112,7 @@ fn a_fault_says_where_it_is_and_what_would_be_right() {
             "family_nam = x",
             "at character 1: `family_nam` is not a field that can be filtered or ordered by; did you mean `family_name`?",
         ),
-        ("zzz = x", "the fields are name, given_name, family_name, gender, hire_date, create_time, update_time"),
+        ("zzz = x", "the fields are name, given_name, family_name, gender, hire_date, email, create_time, update_time"),
         ("Facello", "at character 1: `Facello` stands alone"),
         ("\"Facello\"", "at character 1: a value stands alone"),
         ("given_name = a and family_name = b", "`and` is out of place"),
@@ -121,6 +126,9 @@ fn a_fault_says_where_it_is_and_what_would_be_right() {
         ("gender = GENDER_MAL", "did you mean `GENDER_MALE`?"),
         ("gender = M", "`gender` is one of GENDER_UNSPECIFIED, GENDER_FEMALE"),
         ("gender < GENDER_MALE", "`gender` has no order"),
+        ("hire_date > x", "`hire_date` is a date that exists, such as \"1986-06-26\""),
+        ("hire_date >= \"2020-1-1\"", "`hire_date` is a date that exists"),
+        ("hire_date = 2021-02-30", "`hire_date` is a date that exists"),
         ("create_time > yesterday", "`create_time` is a time such as"),
         ("length(given_name) = 3", "at character 1: `length` stands alone"),
     ];
