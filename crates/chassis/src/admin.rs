@@ -102,7 +102,7 @@ impl Admin {
             "/readyz" => probe(&self.readiness.problems()),
             "/startupz" if self.readiness.started() => probe(&[]),
             "/startupz" => probe(&self.readiness.problems()),
-            "/version" => plain(StatusCode::OK, JSON, self.build.json()),
+            "/version" => plain(StatusCode::OK, JSON, self.build.json() + "\n"),
             "/metrics" => plain(StatusCode::OK, OPEN_METRICS, self.metrics.text()),
             _ => plain(StatusCode::NOT_FOUND, TEXT, format!("nothing at {path}; there is\n{ENDPOINTS}")),
         }

@@ -3,6 +3,7 @@
 use crate::{
     AdminConfig, GrpcService, Handle, Health, Metrics, ServerConfig,
     assemble::{Services, plan},
+    config::OutOfRange,
     metrics::Shards,
     panics,
     ready::{Check, Readiness},
@@ -62,15 +63,8 @@ pub enum StartError {
     #[error("service {0} was given twice")]
     Twice(&'static str),
     /// A setting is outside of what is possible.
-    #[error("setting {setting} is {value}: {reason}")]
-    Setting {
-        /// Name within the server's section.
-        setting: &'static str,
-        /// As configured.
-        value: String,
-        /// What is possible.
-        reason: &'static str,
-    },
+    #[error(transparent)]
+    Setting(#[from] OutOfRange),
 }
 
 type DrainHook = Box<dyn FnOnce() + Send>;
@@ -162,17 +156,6 @@ impl App {
     }
 }
 
-impl ServerConfig {
-    /// Checks what the types of the settings do not: that each is within what HTTP/2 allows. [`AppBuilder::build`] does
-    /// so too; who has costly things to do before it can ask first.
-    ///
-    /// # Errors
-    /// [`StartError::Setting`].
-    pub fn check(&self) -> Result<(), StartError> {
-        plan(self).map(drop)
-    }
-}
-
 impl AppBuilder {
     /// Adds an encoded `FileDescriptorSet`, imports included. Every service must be in one; reflection serves the bytes as
     /// they are, so custom options survive.
@@ -218,10 +201,11 @@ impl AppBuilder {
     /// [`StartError`], with nothing left bound.
     pub fn build(self) -> Result<App, StartError> {
         panics::install();
-        let plan = plan(&self.server)?;
+        self.server.check()?;
+        self.admin.check()?;
         let services = Services::assemble(&self.services, &self.descriptors)?;
         let health = services.health.clone();
-        let (figures, shards) = services.shards(&self.server, plan);
+        let (figures, shards) = services.shards(&self.server, plan(&self.server));
         let grpc = bind("gRPC", self.server.listen)?;
         let admin_port = bind("admin", self.admin.listen)?;
         Ok(App {

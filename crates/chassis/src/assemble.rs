@@ -109,40 +109,18 @@ fn limits(config: &ServerConfig) -> Limits {
     }
 }
 
-/// The settings of a connection, within what HTTP/2 allows (RFC 9113, 6.5.2).
-pub(crate) fn plan(config: &ServerConfig) -> Result<Plan, StartError> {
-    let within = |setting, value: u64, (low, high): (u64, u64), reason| {
-        let number = u32::try_from(value).ok().filter(|_| (low..=high).contains(&value));
-        number.ok_or(StartError::Setting { setting, value: value.to_string(), reason })
-    };
-    const WINDOW: (u64, u64) = (65_535, (1 << 31) - 1);
-    const WINDOW_REASON: &str = "a window is 65535 bytes to 2 GiB - 1";
-    within("max_connections", config.max_connections.into(), (1, 1 << 28), "at least one must be allowed")?;
-    Ok(Plan {
-        stream_window: within("stream_window", config.stream_window.0, WINDOW, WINDOW_REASON)?,
-        connection_window: within("connection_window", config.connection_window.0, WINDOW, WINDOW_REASON)?,
-        send_buffer: within("send_buffer", config.send_buffer.0, (1 << 14, 1 << 30), "a buffer is 16 KiB to 1 GiB")?,
-        max_streams: within(
-            "max_streams",
-            config.max_streams.into(),
-            (1, (1 << 31) - 1),
-            "at least one must be allowed",
-        )?,
-        max_frame: within(
-            "max_frame",
-            config.max_frame.0,
-            (1 << 14, (1 << 24) - 1),
-            "a frame is 16 KiB to 16 MiB - 1",
-        )?,
-        max_header_list: within(
-            "max_header_list",
-            config.max_header_list.0,
-            (1024, 1 << 24),
-            "headers are 1 KiB to 16 MiB",
-        )?,
+/// The settings of a connection, once [`ServerConfig::check`] found them within what HTTP/2 allows.
+pub(crate) fn plan(config: &ServerConfig) -> Plan {
+    Plan {
+        stream_window: config.stream_window.saturating_u32(),
+        connection_window: config.connection_window.saturating_u32(),
+        send_buffer: config.send_buffer.saturating_u32(),
+        max_streams: config.max_streams,
+        max_frame: config.max_frame.saturating_u32(),
+        max_header_list: config.max_header_list.saturating_u32(),
         max_pending_resets: config.max_pending_resets,
         handshake_limit: config.handshake_limit.get(),
         first_call_limit: config.first_call_limit.get(),
         flush_limit: config.flush_limit.get(),
-    })
+    }
 }

@@ -9,14 +9,9 @@ use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 pub enum LogError {
     /// The level is not one, nor a list of `target=level`.
     #[error(
-        "log level {level:?} is not understood ({reason}); use error, warn, info, debug, trace or target=level pairs"
+        "setting log.level is {0:?}: use error, warn, info, debug, trace, or target=level pairs separated by commas"
     )]
-    Level {
-        /// As it was given.
-        level: String,
-        /// Of the parser.
-        reason: String,
-    },
+    Level(String),
     /// Something else in the process has set up logging before.
     #[error("logging was already set up in this process")]
     Twice,
@@ -46,16 +41,13 @@ pub fn init(config: &LogConfig) -> Result<(), LogError> {
 }
 
 fn filter(level: &str) -> Result<EnvFilter, LogError> {
-    let fail = |reason: String| LogError::Level { level: level.to_owned(), reason };
+    let fail = || LogError::Level(level.to_owned());
     // A bare word that is no level would be taken for a target, and everything else be switched off.
     for part in level.split(',').filter(|part| !part.contains(['=', '['])) {
-        let part = part.trim();
-        if part.is_empty() {
-            return Err(fail("a part of it is empty".to_owned()));
-        }
-        part.parse::<tracing_subscriber::filter::LevelFilter>().map_err(|e| fail(e.to_string()))?;
+        let known = part.trim().parse::<tracing_subscriber::filter::LevelFilter>();
+        known.ok().filter(|_| !part.trim().is_empty()).ok_or_else(fail)?;
     }
-    EnvFilter::builder().parse(level).map_err(|e| fail(e.to_string()))
+    EnvFilter::builder().parse(level).map_err(|_| fail())
 }
 
 #[cfg(test)]
@@ -73,7 +65,10 @@ mod tests {
     fn a_word_that_is_no_level_is_refused_with_the_ones_there_are() {
         for level in ["loud", "", "info,loud", "a=loud"] {
             let error = filter(level).unwrap_err().to_string();
-            assert!(error.contains("use error, warn, info"), "{error}");
+            let expected = format!(
+                "setting log.level is {level:?}: use error, warn, info, debug, trace, or target=level pairs separated by commas"
+            );
+            assert_eq!(error, expected);
         }
     }
 }

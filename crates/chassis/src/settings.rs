@@ -1,6 +1,6 @@
 //! The settings of a server, with their defaults.
 
-use crate::config::{ByteSize, HumanDuration};
+use crate::config::{ByteSize, HumanDuration, OutOfRange, Range, check, deserialize_address};
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -9,8 +9,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 #[serde(default, deny_unknown_fields)]
 pub struct ServerConfig {
     /// Address of the gRPC port; port 0 takes any free one.
+    #[serde(deserialize_with = "deserialize_address")]
     pub listen: SocketAddr,
-    /// Event loops, each on a thread of its own; 0 means one a core.
+    /// Event loops, each on a thread of its own, at most 256; 0 means one a core.
     pub shards: usize,
     /// Connections at once on the whole server; more are refused with a GOAWAY.
     pub max_connections: u32,
@@ -75,11 +76,41 @@ impl Default for ServerConfig {
     }
 }
 
+impl ServerConfig {
+    /// Checks what the types of the settings do not: that each makes sense, and is within what HTTP/2 allows (RFC 9113,
+    /// 6.5.2). [`AppBuilder::build`](crate::AppBuilder::build) does so too; who has costly things to do before it can ask
+    /// first.
+    ///
+    /// # Errors
+    /// [`OutOfRange`].
+    #[rustfmt::skip] // a row a setting
+    pub fn check(&self) -> Result<(), OutOfRange> {
+        const WINDOW: &str = "a window is 65535B to 2GiB - 1B";
+        check([
+            Range::new("server.shards", &self.shards, 0..=256, "1 to 256, or 0 for one a core"),
+            Range::new("server.max_connections", &self.max_connections, 1..=1 << 28, "1 to 268435456 must be allowed"),
+            Range::new("server.max_streams", &self.max_streams, 1..=(1 << 31) - 1, "1 to 2147483647 must be allowed"),
+            Range::new("server.max_message_in", &self.max_message_in, 1..=u64::MAX, "at least 1B must be allowed"),
+            Range::optional("server.max_message_out", self.max_message_out.as_ref(), 1..=u64::MAX, "at least 1B must be allowed; leave it out for no limit"),
+            Range::new("server.max_header_list", &self.max_header_list, 1 << 10..=1 << 24, "headers are 1KiB to 16MiB"),
+            Range::new("server.max_frame", &self.max_frame, 1 << 14..=(1 << 24) - 1, "a frame is 16KiB to 16MiB - 1B"),
+            Range::new("server.stream_window", &self.stream_window, 65_535..=(1 << 31) - 1, WINDOW),
+            Range::new("server.connection_window", &self.connection_window, 65_535..=(1 << 31) - 1, WINDOW),
+            Range::new("server.send_buffer", &self.send_buffer, 1 << 14..=1 << 30, "a buffer is 16KiB to 1GiB"),
+            Range::new("server.handshake_limit", &self.handshake_limit, 1..=u64::MAX, "at least 1ms is needed"),
+            Range::new("server.first_call_limit", &self.first_call_limit, 1..=u64::MAX, "at least 1ms is needed"),
+            Range::optional("server.max_deadline", self.max_deadline.as_ref(), 1..=u64::MAX, "at least 1ms is needed; leave it out for no cap"),
+            Range::optional("server.default_deadline", self.default_deadline.as_ref(), 1..=u64::MAX, "at least 1ms is needed; leave it out for none"),
+        ])
+    }
+}
+
 /// How the admin port listens and how readiness is asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdminConfig {
     /// Address of the admin port; port 0 takes any free one.
+    #[serde(deserialize_with = "deserialize_address")]
     pub listen: SocketAddr,
     /// Time between two rounds of readiness checks.
     pub ready_interval: HumanDuration,
@@ -94,6 +125,19 @@ impl Default for AdminConfig {
             ready_interval: HumanDuration::secs(2),
             ready_limit: HumanDuration::secs(2),
         }
+    }
+}
+
+impl AdminConfig {
+    /// Checks what the types of the settings do not, as [`ServerConfig::check`] does.
+    ///
+    /// # Errors
+    /// [`OutOfRange`].
+    pub fn check(&self) -> Result<(), OutOfRange> {
+        check([
+            Range::new("admin.ready_interval", &self.ready_interval, 1..=u64::MAX, "at least 1ms is needed"),
+            Range::new("admin.ready_limit", &self.ready_limit, 1..=u64::MAX, "at least 1ms is needed"),
+        ])
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fs, net::SocketAddr, path::PathBuf};
 
-use campus_chassis::{App, AppBuilder, BuildInfo, Skip, exit};
+use campus_chassis::{App, AppBuilder, BuildInfo, Skip, config::OutOfRange, exit};
 use campus_schema::Schema;
 use campus_store::{Store, StoreError};
 
@@ -14,6 +14,9 @@ use crate::{
 /// Why a process could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// A setting is outside of what is possible.
+    #[error(transparent)]
+    Setting(#[from] OutOfRange),
     /// The folder of the databases cannot be made.
     #[error("cannot make the data folder {}: {why}; choose another with store.dir", path.display())]
     Folder {
@@ -44,7 +47,7 @@ impl StartError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Folder { .. } | Self::Store(_) => exit::STORAGE,
-            Self::Listen(_) => exit::USAGE,
+            Self::Setting(_) | Self::Listen(_) => exit::USAGE,
             Self::Kind(_) | Self::Contract(_) | Self::Lost => exit::INTERNAL,
         }
     }
@@ -88,7 +91,7 @@ impl Host {
     /// # Errors
     /// [`StartError`]; nothing listens then.
     pub async fn build(settings: &Settings, parts: &[Part], info: BuildInfo) -> Result<Self, StartError> {
-        settings.server.check()?;
+        settings.check()?;
         let dir = &settings.store.dir;
         fs::create_dir_all(dir).map_err(|why| StartError::Folder { path: dir.clone(), why })?;
         let schema = Schema::from_descriptors(campus_proto::DESCRIPTORS)?;

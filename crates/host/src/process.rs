@@ -24,10 +24,10 @@ struct Flags {
     #[arg(long, value_name = "FILE", env = "CAMPUS_CONFIG")]
     config: Option<PathBuf>,
     /// Address of the gRPC port [default: 127.0.0.1:50051].
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = config::address)]
     listen: Option<SocketAddr>,
     /// Address of the admin port: probes, metrics, build information [default: 127.0.0.1:9090].
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = config::address)]
     admin_listen: Option<SocketAddr>,
     /// Folder of the database [default: the platform's data folder].
     #[arg(long, value_name = "DIR")]
@@ -56,6 +56,9 @@ fn run(binary: &'static str, flags: Flags, part: Part) -> u8 {
         Ok(settings) => settings,
         Err(error) => return complain(binary, &error, exit::USAGE),
     };
+    if let Err(error) = settings.check() {
+        return complain(binary, &error, exit::USAGE);
+    }
     if print_config {
         return print(&settings);
     }
@@ -116,5 +119,20 @@ impl Flags {
         ];
         let overrides = given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
         config::load(config::Sources::process(self.config, overrides))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_place_of_an_address_is_refused_with_what_an_address_is() {
+        for flag in ["--listen", "--admin-listen"] {
+            let Err(error) = Flags::try_parse_from(["campus", flag, "localhost:51080"]) else { panic!("{flag}") };
+            let text = error.to_string();
+            let expected = "expected an IP address and a port, for example 127.0.0.1:50051 or [::1]:50051";
+            assert!(text.contains(flag) && text.contains("'localhost:51080'") && text.contains(expected), "{text}");
+        }
     }
 }

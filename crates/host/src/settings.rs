@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use campus_chassis::{
     AdminConfig, LogConfig, ServerConfig,
-    config::{ByteSize, HumanDuration},
+    config::{ByteSize, HumanDuration, OutOfRange, Range, check},
 };
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,18 @@ pub struct Settings {
     pub log: LogConfig,
     /// The records.
     pub store: StoreSettings,
+}
+
+impl Settings {
+    /// Checks what the types of the settings do not: that each makes sense.
+    ///
+    /// # Errors
+    /// [`OutOfRange`].
+    pub fn check(&self) -> Result<(), OutOfRange> {
+        self.server.check()?;
+        self.admin.check()?;
+        self.store.check()
+    }
 }
 
 /// Where and how records are kept.
@@ -54,12 +66,23 @@ impl Default for StoreSettings {
 }
 
 impl StoreSettings {
+    #[rustfmt::skip] // a row a setting
+    fn check(&self) -> Result<(), OutOfRange> {
+        check([
+            Range::new("store.dir", &self.dir, 1..=u64::MAX, "give the path of a folder, or leave it out for the platform's"),
+            Range::new("store.queue", &self.queue, 1..=u64::MAX, "at least 1 write must have room"),
+            Range::new("store.queue_size", &self.queue_size, 1 << 20..=u64::MAX, "at least 1MiB is needed"),
+            Range::new("store.keep_changes", &self.keep_changes, 1000..=u64::MAX, "at least 1s is needed"),
+            Range::new("store.max_changes", &self.max_changes, 1..=u64::MAX, "at least 1 must be kept"),
+        ])
+    }
+
     /// What the store of one service needs to know.
     pub(crate) fn of(&self, service: &str) -> campus_store::Config {
         campus_store::Config {
             path: self.dir.join(format!("{service}.db")),
             queue_ops: self.queue,
-            queue_mib: usize::try_from(self.queue_size.0 >> 20).unwrap_or(usize::MAX).max(1),
+            queue_mib: usize::try_from(self.queue_size.0 >> 20).unwrap_or(usize::MAX),
             change_age_s: self.keep_changes.0.as_secs(),
             change_rows: self.max_changes,
             busy_timeout_ms: u64::try_from(self.lock_limit.0.as_millis()).unwrap_or(u64::MAX),

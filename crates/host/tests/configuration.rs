@@ -1,6 +1,10 @@
-//! The reference of the settings says what the program does.
+//! The reference of the settings says what the program does, and settings that make no sense do nothing.
 
-use campus_host::Settings;
+use campus_chassis::{
+    config::{Sources, load},
+    exit,
+};
+use campus_host::{Host, Settings, build_info};
 use toml::Value;
 
 #[test]
@@ -23,4 +27,27 @@ fn every_setting_stands_in_the_reference_with_its_default() {
     let unset = reference.lines().filter(|line| line.contains("| unset |")).count();
     let rows = reference.lines().filter(|line| line.starts_with("| `")).count();
     assert_eq!(rows, known + unset, "a row for each setting, and no other");
+}
+
+#[tokio::test]
+async fn a_setting_that_makes_no_sense_is_refused_by_its_full_name_before_a_folder_is_made() {
+    for (setting, value, line) in [
+        ("store.dir", "", "is \"\": give the path of a folder, or leave it out for the platform's"),
+        ("store.queue", "0", "is 0: at least 1 write must have room"),
+        ("store.queue_size", "0", "is \"0B\": at least 1MiB is needed"),
+        ("store.keep_changes", "0s", "is \"0s\": at least 1s is needed"),
+        ("store.max_changes", "0", "is 0: at least 1 must be kept"),
+        ("server.max_message_in", "0", "is \"0B\": at least 1B must be allowed"),
+        ("admin.ready_limit", "0s", "is \"0s\": at least 1ms is needed"),
+    ] {
+        let dir = std::env::temp_dir().join(format!("campus-refused-{}", std::process::id()));
+        let given = [("store.dir", dir.to_str().unwrap()), (setting, value)];
+        let overrides = given.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
+        let settings: Settings = load(Sources { overrides, ..Sources::default() }).unwrap();
+        let Err(error) = Host::build(&settings, &[], build_info("test")).await else {
+            panic!("{setting} was accepted")
+        };
+        assert_eq!((error.to_string(), error.exit_code()), (format!("setting {setting} {line}"), exit::USAGE));
+        assert!(!dir.exists(), "{setting}");
+    }
 }

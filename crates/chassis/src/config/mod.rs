@@ -1,9 +1,12 @@
 //! Reads settings: defaults, then a file, then the environment, then overrides; each later one wins.
 
 mod known;
+mod range;
 mod units;
 
-pub use units::{BadUnit, ByteSize, HumanDuration};
+pub use range::{Measure, OutOfRange, Range, check};
+pub(crate) use units::deserialize_address;
+pub use units::{BadUnit, ByteSize, HumanDuration, address};
 
 use known::Known;
 

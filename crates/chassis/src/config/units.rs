@@ -1,7 +1,7 @@
-//! Durations and sizes as people write them.
+//! Durations, sizes and addresses as people write them.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, net::SocketAddr, str::FromStr, time::Duration};
 
 /// A duration written as `500ms`, `20s`, `5m`, `2h` or joined as `1m30s`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,6 +18,7 @@ pub struct BadUnit(&'static str);
 
 const DURATION: &str = "a duration such as \"20s\", \"500ms\" or \"1m30s\" (units ms, s, m, h)";
 const SIZE: &str = "a size such as \"4MiB\", \"64KiB\" or a number of bytes (units B, KiB, MiB, GiB)";
+const ADDRESS: &str = "an IP address and a port, for example 127.0.0.1:50051 or [::1]:50051";
 const DURATION_UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 const SIZE_UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
@@ -65,6 +66,18 @@ impl ByteSize {
     pub fn saturating_usize(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }
+}
+
+/// An address to listen on. Names are not looked up.
+///
+/// # Errors
+/// [`BadUnit`] for what is no IP address with a port.
+pub fn address(text: &str) -> Result<SocketAddr, BadUnit> {
+    text.trim().parse().map_err(|_| BadUnit(ADDRESS))
+}
+
+pub(crate) fn deserialize_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    address(&String::deserialize(deserializer)?).map_err(de::Error::custom)
 }
 
 impl FromStr for HumanDuration {

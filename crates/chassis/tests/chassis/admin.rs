@@ -71,7 +71,7 @@ async fn version_is_json() {
     let server = Server::start().await;
     let answer = get(server.admin, "/version").await;
     assert!(answer.head.contains("application/json"), "{}", answer.head);
-    assert_eq!(answer.body, r#"{"name":"probe","version":"1.2.3","commit":"abc"}"#);
+    assert_eq!(answer.body, "{\"name\":\"probe\",\"version\":\"1.2.3\",\"commit\":\"abc\"}\n");
     server.stop().await;
 }
 

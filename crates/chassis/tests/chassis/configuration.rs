@@ -1,7 +1,7 @@
 //! Settings: where they come from, and what is said of those that cannot be used.
 
 use campus_chassis::{
-    AdminConfig, LogConfig, LogFormat, ServerConfig,
+    AdminConfig, App, LogConfig, LogFormat, ServerConfig,
     config::{ByteSize, HumanDuration, Sources, load},
 };
 use serde::{Deserialize, Serialize};
@@ -126,7 +126,8 @@ fn an_unknown_setting_in_the_environment_is_refused_with_the_nearest_one_and_the
 fn a_value_of_the_wrong_type_is_named_with_what_is_expected() {
     for (variable, value, key, expected) in [
         ("CAMPUS__SERVER__MAX_CONNECTIONS", "many", "server.max_connections", "integer"),
-        ("CAMPUS__SERVER__LISTEN", "localhost", "server.listen", "socket address"),
+        ("CAMPUS__SERVER__LISTEN", "localhost", "server.listen", "IP address"),
+        ("CAMPUS__ADMIN__LISTEN", "localhost:51080", "admin.listen", "for example 127.0.0.1:50051 or [::1]:50051"),
         ("CAMPUS__SERVER__DRAIN_LIMIT", "20", "server.drain_limit", "expected a duration such as"),
         ("CAMPUS__SERVER__MAX_MESSAGE_IN", "4MB", "server.max_message_in", "expected a size such as"),
         ("CAMPUS__LOG__FORMAT", "xml", "log.format", "expected auto, pretty or json"),
@@ -165,4 +166,52 @@ fn a_file_that_cannot_be_read_is_named_with_the_reason() {
     let (_folder, path) = file("campus.ini", "x = 1\n");
     let line = refused(Sources { file: Some(path), ..Sources::default() });
     assert!(line.contains(".toml, .yaml or .yml"), "{line}");
+}
+
+#[test]
+fn a_value_that_makes_no_sense_is_refused_by_its_full_name_with_what_is_possible() {
+    for (setting, value, line) in [
+        ("server.shards", "257", "is 257: 1 to 256, or 0 for one a core"),
+        ("server.max_connections", "0", "is 0: 1 to 268435456 must be allowed"),
+        ("server.max_streams", "0", "is 0: 1 to 2147483647 must be allowed"),
+        ("server.max_message_in", "0", "is \"0B\": at least 1B must be allowed"),
+        ("server.max_message_out", "0", "is \"0B\": at least 1B must be allowed; leave it out for no limit"),
+        ("server.max_header_list", "1023", "is \"1023B\": headers are 1KiB to 16MiB"),
+        ("server.max_frame", "16MiB", "is \"16MiB\": a frame is 16KiB to 16MiB - 1B"),
+        ("server.stream_window", "1KiB", "is \"1KiB\": a window is 65535B to 2GiB - 1B"),
+        ("server.connection_window", "2GiB", "is \"2GiB\": a window is 65535B to 2GiB - 1B"),
+        ("server.send_buffer", "2GiB", "is \"2GiB\": a buffer is 16KiB to 1GiB"),
+        ("server.handshake_limit", "0s", "is \"0s\": at least 1ms is needed"),
+        ("server.first_call_limit", "0s", "is \"0s\": at least 1ms is needed"),
+        ("server.max_deadline", "0s", "is \"0s\": at least 1ms is needed; leave it out for no cap"),
+        ("server.default_deadline", "0s", "is \"0s\": at least 1ms is needed; leave it out for none"),
+        ("admin.ready_interval", "0s", "is \"0s\": at least 1ms is needed"),
+        ("admin.ready_limit", "0s", "is \"0s\": at least 1ms is needed"),
+    ] {
+        let sources = Sources { overrides: flags(&[(setting, value)]), ..Sources::default() };
+        let settings: Settings = load(sources).unwrap();
+        let error = App::builder(&settings.server, &settings.admin).build().unwrap_err();
+        assert_eq!(error.to_string(), format!("setting {setting} {line}"));
+    }
+}
+
+#[test]
+fn the_ends_of_each_range_are_accepted() {
+    let largest = ServerConfig {
+        shards: 256,
+        max_connections: 1 << 28,
+        max_streams: (1 << 31) - 1,
+        max_message_in: ByteSize(u64::MAX),
+        max_header_list: ByteSize::mib(16),
+        max_frame: ByteSize((16 << 20) - 1),
+        stream_window: ByteSize((1 << 31) - 1),
+        connection_window: ByteSize(65_535),
+        send_buffer: ByteSize::kib(16),
+        handshake_limit: HumanDuration::millis(1),
+        max_deadline: Some(HumanDuration::millis(1)),
+        ..ServerConfig::default()
+    };
+    assert_eq!(largest.check(), Ok(()));
+    assert_eq!(ServerConfig::default().check(), Ok(()));
+    assert_eq!(AdminConfig::default().check(), Ok(()));
 }

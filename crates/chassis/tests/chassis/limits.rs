@@ -4,7 +4,7 @@ use crate::support::{
     Client, Note, Server, eventually, get, h2, head, note, number, path, reason, server_config, within,
 };
 use bytes::Bytes;
-use campus_chassis::{App, ServerConfig, StartError, config::ByteSize, config::HumanDuration};
+use campus_chassis::{ServerConfig, config::ByteSize, config::HumanDuration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -217,11 +217,4 @@ async fn a_client_that_resets_what_it_opens_at_once_loses_its_connection_only() 
     assert!(within(connection).await.unwrap().is_err());
     assert!(server.client().await.unary("Echo", note("")).await.is_ok());
     server.stop().await;
-}
-
-#[test]
-fn settings_that_http2_does_not_allow_are_refused_by_name() {
-    let config = ServerConfig { max_frame: ByteSize(100), ..server_config() };
-    let error = App::builder(&config, &crate::support::admin_config()).build().unwrap_err();
-    assert!(matches!(error, StartError::Setting { setting: "max_frame", .. }), "{error}");
 }
