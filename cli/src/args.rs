@@ -15,7 +15,7 @@ pub(crate) enum TopCommand {
     Health(ClientArgs),
     /// Run every service on this machine
     #[command(after_help = examples::SERVE)]
-    Serve(ServeArgs),
+    Serve(ServeCommand),
     /// Run every service with example data, and show what to try
     #[command(after_help = examples::DEMO)]
     Demo(ServeArgs),
@@ -34,14 +34,24 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     /// Address of the services [default: 127.0.0.1:50051]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = campus_chassis::config::address)]
     pub(crate) listen: Option<std::net::SocketAddr>,
     /// Address of probes and metrics [default: 127.0.0.1:9090]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = campus_chassis::config::address)]
     pub(crate) admin_listen: Option<std::net::SocketAddr>,
     /// Read settings from FILE; flags and the environment have precedence
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+}
+
+/// Arguments of `serve` alone.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServeCommand {
+    #[command(flatten)]
+    pub(crate) args: ServeArgs,
+    /// Print the settings as they would be used, and exit
+    #[arg(long)]
+    pub(crate) print_config: bool,
 }
 
 /// Arguments of `completion`.

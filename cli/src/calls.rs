@@ -145,7 +145,7 @@ impl Caller {
 
     async fn ready(&self, by: Deadline) -> Result<Grpc<Transport>, Status> {
         let mut grpc = self.grpc.clone();
-        let ready = async { grpc.ready().await.map_err(|error| Status::from_error(error.into())) };
+        let ready = async { grpc.ready().await.map_err(Status::from_error) };
         until(by, ready).await?;
         Ok(grpc)
     }

@@ -17,18 +17,15 @@ use crate::{
 /// Longest a unary call takes when nothing else is said.
 const UNARY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Names the server when no flag does. Not left to clap, to which it would be an argument that was typed.
+pub(crate) const SERVER_VARIABLE: &str = "CAMPUS_SERVER";
+
 /// Options of every command that calls a server.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Options of every call")]
 pub(crate) struct ClientArgs {
-    /// Where the server is: host:port or http://host:port
-    #[arg(
-        long,
-        value_name = "ADDR",
-        env = "CAMPUS_SERVER",
-        hide_env_values = true,
-        default_value = connect::DEFAULT_SERVER
-    )]
+    /// Where the server is: host:port or http://host:port [env: CAMPUS_SERVER]
+    #[arg(long, value_name = "ADDR", default_value = connect::DEFAULT_SERVER)]
     pub(crate) server: String,
     /// Longest that a call may take, for example 500ms, 10s, 2m [default: 10s; none for streams]
     #[arg(long, value_name = "TIME", value_parser = duration)]

@@ -17,7 +17,7 @@ pub(crate) const SERVE: &str = "\
 Examples:
   campus serve
   campus serve --data-dir ./data --listen 127.0.0.1:7000 --admin-listen 127.0.0.1:7001
-  campus serve --config campus.toml";
+  campus serve --config campus.toml --print-config";
 
 /// Of `demo`.
 pub(crate) const DEMO: &str = "\

@@ -32,7 +32,7 @@ use clap::{ArgMatches, Command, FromArgMatches};
 pub use crate::failure::exit;
 use crate::{
     args::TopCommand,
-    context::ClientArgs,
+    context::{ClientArgs, SERVER_VARIABLE},
     failure::Failure,
     kind::{Kind, kinds},
     terminal::complain,
@@ -102,12 +102,15 @@ fn client(top: &ArgMatches, below: &ArgMatches) -> Result<ClientArgs, Failure> {
     let usage = |error: clap::Error| Failure::usage(error.to_string());
     let before = ClientArgs::from_arg_matches(top).map_err(usage)?;
     let after = ClientArgs::from_arg_matches(below).map_err(usage)?;
-    let is_given = |name: &str| below.value_source(name) == Some(clap::parser::ValueSource::CommandLine);
-    Ok(ClientArgs {
-        server: if is_given("server") { after.server } else { before.server },
-        timeout: after.timeout.or(before.timeout),
-        output: after.output.or(before.output),
-    })
+    let is_given =
+        |matches: &ArgMatches| matches.value_source("server") == Some(clap::parser::ValueSource::CommandLine);
+    let variable = std::env::var_os(SERVER_VARIABLE).filter(|server| !server.is_empty());
+    let server = match variable {
+        _ if is_given(below) => after.server,
+        Some(server) if !is_given(top) => server.to_string_lossy().into_owned(),
+        _ => before.server,
+    };
+    Ok(ClientArgs { server, timeout: after.timeout.or(before.timeout), output: after.output.or(before.output) })
 }
 
 /// Runs a client. Its connection lives on a thread of its own, so that a slow reader of stdout does not hold it up.

@@ -1,8 +1,9 @@
 //! `serve`: every service on this machine.
 
 use crate::{
-    args::ServeArgs,
-    failure::Failure,
+    args::{ServeArgs, ServeCommand},
+    failure::{Failure, exit},
+    output::print,
     server::{self, Settings},
 };
 
@@ -10,8 +11,13 @@ use crate::{
 ///
 /// # Errors
 /// If the server does not start, or does not end well.
-pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
-    server::start(settings(args))?.wait()?;
+pub(crate) fn run(command: &ServeCommand) -> Result<(), Failure> {
+    let settings = settings(&command.args);
+    if command.print_config {
+        let text = toml::to_string(&settings.load()?);
+        return print(&text.map_err(|error| Failure::new(exit::INTERNAL, format!("cannot print them: {error}")))?);
+    }
+    server::start(settings)?.wait()?;
     Ok(())
 }
 

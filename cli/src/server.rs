@@ -100,9 +100,11 @@ fn join(thread: JoinHandle<Result<(), StartError>>) -> Result<(), StartError> {
 }
 
 impl Settings {
+    /// All settings, from every source.
+    ///
     /// # Errors
     /// If a file, a variable or a flag says what cannot be.
-    fn load(self) -> Result<campus_host::Settings, StartError> {
+    pub(crate) fn load(self) -> Result<campus_host::Settings, StartError> {
         let given = [
             ("server.listen", self.listen.map(|address| address.to_string())),
             ("admin.listen", self.admin_listen.map(|address| address.to_string())),

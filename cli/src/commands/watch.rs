@@ -8,11 +8,11 @@ use super::reply;
 use crate::{
     calls::Deadline,
     context::Context,
-    failure::Failure,
+    failure::{Failure, exit},
     kind::{Call, Kind, Verb},
     output::{self, Format, Shape, Sink},
     retry::Patience,
-    terminal::{printable, say},
+    terminal::{printable, say, stderr_is_terminal},
 };
 
 /// Arguments of `watch`.
@@ -46,6 +46,9 @@ pub(crate) async fn run(context: &Context, kind: &Kind, args: WatchArgs) -> Resu
         request: WatchRequest { resume_token: args.from, filter: args.filter },
         form,
     };
+    if stderr_is_terminal() {
+        say("watching; Ctrl-C ends");
+    }
     let ended = tokio::select! {
         ended = watch.run() => ended,
         _ = tokio::signal::ctrl_c() => Ok(()),
@@ -53,7 +56,10 @@ pub(crate) async fn run(context: &Context, kind: &Kind, args: WatchArgs) -> Resu
     let token = watch.request.resume_token;
     let to_go_on = format!("to go on from here: --from {}", printable(&token));
     match ended {
-        Err(failure) if !token.is_empty() && !failure.is_silent() => Err(failure.note(to_go_on)),
+        // A token that the server refused leads nowhere.
+        Err(failure) if !token.is_empty() && !failure.is_silent() && failure.exit() != exit::RECORDS => {
+            Err(failure.note(to_go_on))
+        }
         Ok(()) if !token.is_empty() => {
             say(&to_go_on);
             Ok(())

@@ -1,5 +1,7 @@
 //! Which column of the input is which field of the record.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use campus_schema::{Field, nearest};
 use clap::Args;
@@ -126,7 +128,12 @@ impl Mapping {
             let same = |(_, other): &(&&str, &Target)| other.field() == Some(field);
             if let Some((other, _)) = header.iter().zip(targets).take(at).find(same) {
                 let message = format!("columns `{other}` and `{column}` are both for {field}");
-                return Err(Failure::usage(message).note(format!("leave one out: --ignore '{column}'")));
+                let advice = match column.trim() {
+                    // A flag would mean both.
+                    name if name == other.trim() => "rename one of them in the header".to_owned(),
+                    name => format!("leave one out: --ignore {}", quoted(name)),
+                };
+                return Err(Failure::usage(message).note(advice));
             }
         }
         Ok(())
@@ -134,20 +141,30 @@ impl Mapping {
 
     /// Refuses columns that are no fields, and says what to type instead.
     pub(crate) fn unknown(&self, columns: &[&str]) -> Failure {
+        let mut seen = HashSet::new();
+        let columns: Vec<&str> = columns.iter().map(|column| column.trim()).filter(|name| seen.insert(*name)).collect();
         let names = columns.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>().join(", ");
         let (what, are) = if columns.len() == 1 { ("column", "is not a field") } else { ("columns", "are not fields") };
         let mut failure = Failure::usage(format!("{what} {names} {are} of {}; nothing was sent", self.kind.one()));
-        let mut flags = String::new();
-        for column in columns {
+        let (mut flags, mut meant) = (String::new(), Vec::new());
+        for column in &columns {
+            let ignore = format!("--ignore {}", quoted(column));
+            if column.is_empty() {
+                flags = format!("{flags} {ignore}");
+                failure = failure.note(format!("a column without a name: name it in the header, or add {ignore}"));
+                continue;
+            }
             let field = likely(&self.kind, column);
             let nearest = field.map(|field| format!(" (nearest field: {field})")).unwrap_or_default();
             let map = format!("--map {}", quoted(&format!("{column}={}", field.unwrap_or("FIELD"))));
-            let ignore = format!("--ignore {}", quoted(column));
+            meant.extend(field);
             flags = format!("{flags} {}", if field.is_some() { &map } else { &ignore });
             failure = failure.note(format!("`{column}`{nearest}: add {map} or {ignore}"));
         }
         let failure = failure.note(format!("fields: {}", field_names(&self.kind).collect::<Vec<_>>().join(", ")));
-        if columns.len() > 1 { failure.note(format!("for all of them:{flags}")) } else { failure }
+        // Flags that give one field two columns would only be refused in their turn.
+        let is_clear = meant.iter().collect::<HashSet<_>>().len() == meant.len();
+        if columns.len() > 1 && is_clear { failure.note(format!("for all of them:{flags}")) } else { failure }
     }
 
     /// The record, if it has a name.
@@ -195,7 +212,7 @@ fn likely(kind: &Kind, column: &str) -> Option<&'static str> {
     let word = folded(column);
     let elsewhere = || ELSEWHERE.iter().find(|(name, _)| *name == word).map(|(_, field)| *field);
     let number = || ["_no", "_nr", "_id", "_number"].iter().any(|end| word.ends_with(end)).then_some(ID);
-    let likely = nearest(column, field_names(kind)).or_else(elsewhere).or_else(number);
+    let likely = nearest(&word, field_names(kind)).or_else(elsewhere).or_else(number);
     likely.and_then(|field| field_names(kind).find(|known| *known == field))
 }
 
@@ -213,9 +230,14 @@ fn no_field(kind: &Kind, text: &str, field: &str) -> Failure {
     Failure::usage(message).note(format!("fields: {}", field_names(kind).collect::<Vec<_>>().join(", ")))
 }
 
-fn quoted(word: &str) -> String {
+/// `word` as a POSIX shell has to be given it.
+pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '=' | '.' | '/');
-    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]
@@ -285,6 +307,30 @@ mod tests {
         assert!(failure.to_string().contains("columns `id` and `name` are both for name"), "{failure}");
         let ignoring = mapping(&[], &["id"]).unwrap();
         assert_eq!(fields(&ignoring, &["id", "name"]).unwrap(), [None, Some("name")]);
+    }
+
+    #[test]
+    fn columns_of_the_same_name_have_to_be_renamed() {
+        let failure = fields(&mapping(&[], &[]).unwrap(), &["id", "email", "id"]).unwrap_err();
+        assert!(failure.to_string().ends_with("rename one of them in the header"), "{failure}");
+    }
+
+    #[test]
+    fn columns_without_a_name_are_left_out_with_the_flag_that_is_shown() {
+        let header = ["id", "", " ", "salary "];
+        let failure = fields(&mapping(&[], &[]).unwrap(), &header).unwrap_err();
+        assert!(failure.to_string().ends_with("for all of them: --ignore '' --ignore salary"), "{failure}");
+        let ignoring = mapping(&[], &["", "salary"]).unwrap();
+        assert_eq!(fields(&ignoring, &header).unwrap(), [Some("name"), None, None, None]);
+    }
+
+    #[test]
+    fn flags_for_all_columns_never_drop_one_that_has_a_near_field_nor_give_a_field_twice() {
+        let failure = fields(&mapping(&[], &[]).unwrap(), &["id", "Famly-Name", "givnName", "EMIAL"]).unwrap_err();
+        let flags = "--map Famly-Name=family_name --map givnName=given_name --map EMIAL=email";
+        assert!(failure.to_string().ends_with(flags), "{failure}");
+        let failure = fields(&mapping(&[], &[]).unwrap(), &["emp_no", "dept_no"]).unwrap_err();
+        assert!(!failure.to_string().contains("for all of them"), "{failure}");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use self::{
     rejects::Rejects,
     report::{Counts, Report},
     row::Row,
-    send::Sender,
+    send::{Sender, Sent},
     source::{Input, InputFormat, Rows},
 };
 use crate::{context::Context, failure::Failure, kind::Kind, progress::Progress};
@@ -61,6 +61,7 @@ struct Job {
 impl Job {
     fn open(kind: &Kind, args: &ImportArgs) -> Result<Self, Failure> {
         let input = Input::of(&args.file);
+        input.refuse_folder()?;
         let (format, delimiter) = input.format(args.format)?;
         let form = (format, args.delimiter.unwrap_or(delimiter));
         let mapping = Mapping::new(kind, &args.mapping)?;
@@ -130,9 +131,9 @@ impl Job {
         while let Some(batch) = batches.recv().await {
             let sent = async {
                 let rows = batch?;
-                batch_done(&sender, &rows, &mut report, &progress, kind).await?;
+                let sent = sender.send(&rows, &progress).await?;
                 last_line = rows.last().map_or(last_line, |row| row.line);
-                Ok::<(), Failure>(())
+                batch_done(&sent, &rows, &mut report, &progress, kind)
             };
             if let Err(failure) = sent.await {
                 progress.clear();
@@ -144,14 +145,7 @@ impl Job {
     }
 }
 
-async fn batch_done(
-    sender: &Sender<'_>,
-    rows: &[Row],
-    report: &mut Report,
-    progress: &Progress,
-    kind: &Kind,
-) -> Result<(), Failure> {
-    let sent = sender.send(rows, progress).await?;
+fn batch_done(sent: &Sent, rows: &[Row], report: &mut Report, progress: &Progress, kind: &Kind) -> Result<(), Failure> {
     let Counts { created, updated, unchanged, .. } = sent.counts;
     report.counts.created += created;
     report.counts.updated += updated;

@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io::{self, BufWriter, Write},
+    iter,
     path::{Path, PathBuf},
 };
 
@@ -23,7 +24,7 @@ pub(crate) struct Rejects {
 }
 
 enum Form {
-    Csv { out: Box<Writer<File>>, old_reason: Option<usize> },
+    Csv { out: Box<Writer<File>>, old_reason: Option<usize>, columns: usize },
     Json { out: BufWriter<File>, first: bool },
     Ndjson(BufWriter<File>),
 }
@@ -50,8 +51,10 @@ impl Rejects {
             InputFormat::Csv => {
                 let header = header.cloned().unwrap_or_default();
                 let old_reason = header.iter().position(|column| column == REASON.as_bytes());
-                let out = Box::new(csv::WriterBuilder::new().delimiter(delimiter).from_writer(file));
-                let mut form = Form::Csv { out, old_reason };
+                let columns = header.len() - usize::from(old_reason.is_some());
+                let mut writer = csv::WriterBuilder::new();
+                let out = Box::new(writer.flexible(true).delimiter(delimiter).from_writer(file));
+                let mut form = Form::Csv { out, old_reason, columns };
                 form.cells(&header, REASON).map_err(|error| Failure::file("write", path, &error))?;
                 form
             }
@@ -92,10 +95,13 @@ impl Rejects {
 }
 
 impl Form {
+    /// The reason stands in its column whatever the number of cells; what the header has no column for comes after it.
     fn cells(&mut self, cells: &ByteRecord, reason: &str) -> io::Result<()> {
-        let Self::Csv { out, old_reason } = self else { return Ok(()) };
+        let Self::Csv { out, old_reason, columns } = self else { return Ok(()) };
         let kept = cells.iter().enumerate().filter(|(at, _)| Some(*at) != *old_reason).map(|(_, cell)| cell);
-        out.write_record(kept.chain([reason.as_bytes()])).map_err(into_io)
+        let extra = kept.clone().skip(*columns);
+        let padded = kept.chain(iter::repeat(&b""[..])).take(*columns);
+        out.write_record(padded.chain([reason.as_bytes()]).chain(extra)).map_err(into_io)
     }
 
     fn object(&mut self, text: &[u8], reason: &str) -> io::Result<()> {
@@ -119,8 +125,9 @@ impl Form {
 
 /// The error below a CSV error, whose kind is then still known.
 pub(crate) fn into_io(error: csv::Error) -> io::Error {
+    let text = error.to_string();
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
-        other => io::Error::other(format!("{other:?}")),
+        _ => io::Error::other(text),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{BufReader, Cursor, Read, stdin},
+    io::{BufRead, BufReader, Cursor, Read, stdin},
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -17,11 +17,14 @@ use tokio::{
 use super::{
     csv::CsvRows,
     json::{JsonRows, Pieces},
-    mapping::Mapping,
+    mapping::{Mapping, quoted},
     row::Row,
     split::{Array, Lines},
 };
-use crate::failure::Failure;
+use crate::{
+    failure::{Failure, exit},
+    kind::Kind,
+};
 
 /// Most records of a batch, which is sent in one call.
 pub(crate) const BATCH_ROWS: usize = 10_000;
@@ -32,6 +35,8 @@ const BATCH_AGE: Duration = Duration::from_secs(1);
 /// Rows that wait to be put into a batch.
 const WAITING_ROWS: usize = 256;
 const READ_BUFFER: usize = 256 << 10;
+/// How gzip begins (RFC 1952, 2.3.1).
+const GZIP: &[u8] = b"\x1f\x8b";
 
 /// The form of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -61,13 +66,29 @@ impl Input {
         if path.as_os_str() == "-" { Self::Stdin } else { Self::File(path.to_owned()) }
     }
 
+    /// A folder can be opened as a file can, and fails only when it is read.
+    ///
+    /// # Errors
+    /// If the input is a folder.
+    pub(crate) fn refuse_folder(&self) -> Result<(), Failure> {
+        match self {
+            Self::File(path) if path.is_dir() => {
+                Err(Failure::new(exit::FILE, format!("cannot read {}: it is a folder", path.display()))
+                    .note("import its files one by one"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The form, as given or by the name of the file, and the delimiter that goes with it.
     ///
     /// # Errors
     /// If neither tells.
     pub(crate) fn format(&self, given: Option<InputFormat>) -> Result<(InputFormat, u8), Failure> {
         let extension = match self {
-            Self::File(path) => path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase),
+            // What is packed is refused later, by its content; its name says what to unpack it to.
+            Self::File(path) if extension(path).as_deref() == Some("gz") => extension(&path.with_extension("")),
+            Self::File(path) => extension(path),
             _ => None,
         };
         let delimiter = if extension.as_deref() == Some("tsv") { b'\t' } else { b',' };
@@ -104,6 +125,20 @@ impl Input {
     }
 }
 
+fn extension(path: &Path) -> Option<String> {
+    path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase)
+}
+
+fn packed(input: &Input, format: InputFormat, kind: &Kind) -> Failure {
+    let unpack = match input {
+        Input::File(path) => format!("gunzip -c {}", quoted(&path.display().to_string())),
+        _ => "... | gunzip -c".to_owned(),
+    };
+    let format = format.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+    Failure::usage("the input is packed with gzip")
+        .note(format!("unpack it on the way: {unpack} | campus {} import - --format {format}", kind.singular))
+}
+
 type Reader = BufReader<Box<dyn Read + Send>>;
 
 /// The rows of the input.
@@ -125,7 +160,11 @@ impl Rows {
         mapping: Mapping,
         keep: bool,
     ) -> Result<Self, Failure> {
-        let reader = BufReader::with_capacity(READ_BUFFER, input.open()?);
+        let mut reader = BufReader::with_capacity(READ_BUFFER, input.open()?);
+        // A fault of reading comes again, and is reported with its line.
+        if reader.fill_buf().is_ok_and(|begin| begin.starts_with(GZIP)) {
+            return Err(packed(input, format, mapping.kind()));
+        }
         Ok(match format {
             InputFormat::Csv => Self::Csv(CsvRows::new(reader, delimiter, mapping, keep)?),
             InputFormat::Json => Self::Json(JsonRows::new(Pieces::Array(Array::new(reader)?), mapping, keep)?),
@@ -226,6 +265,27 @@ mod tests {
         assert_eq!(format("a.txt", Some(InputFormat::Csv)).unwrap(), (InputFormat::Csv, b','));
         assert!(format("a.txt", None).is_err());
         assert!(format("-", None).is_err());
+        assert_eq!(format("a.csv.gz", None).unwrap(), (InputFormat::Csv, b','));
+        assert!(format("a.gz", None).is_err());
+    }
+
+    #[test]
+    fn what_is_packed_is_refused_with_how_to_unpack_it() {
+        let mapping = Mapping::new(&kinds().unwrap()[0], &MappingArgs::default()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("my rows.csv.gz");
+        std::fs::write(&path, b"\x1f\x8b\x08").unwrap();
+        let refused = Rows::open(&Input::of(&path), (InputFormat::Csv, b','), mapping, false).map(|_| ()).unwrap_err();
+        let advice = format!("gunzip -c '{}' | campus employee import - --format csv", path.display());
+        assert!(refused.to_string().ends_with(&advice), "{refused}");
+    }
+
+    #[test]
+    fn a_folder_is_refused_as_such() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = Input::of(folder.path()).refuse_folder().unwrap_err();
+        assert_eq!(refused.exit(), exit::FILE);
+        assert!(refused.to_string().contains("it is a folder"), "{refused}");
     }
 
     fn rows(text: &'static str, format: InputFormat) -> Rows {

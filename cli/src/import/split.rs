@@ -102,7 +102,10 @@ impl<R: BufRead> Array<R> {
         loop {
             let byte = self.cursor.skip_space()?;
             match (self.state, byte) {
-                (State::Start | State::End, None) => return Ok(None),
+                (State::Start, None) => {
+                    return Err(self.cursor.fault("the input is empty: expected a JSON array, `[ {...}, ... ]`"));
+                }
+                (State::End, None) => return Ok(None),
                 (State::Start, Some(b'[')) => {
                     self.cursor.pass(b'[');
                     self.state = State::First;
@@ -249,9 +252,8 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_array_and_an_empty_input_hold_nothing() {
+    fn an_empty_array_holds_nothing() {
         assert_eq!(array("\u{feff} [ ] ").unwrap(), []);
-        assert_eq!(array("").unwrap(), []);
     }
 
     #[test]
@@ -262,6 +264,8 @@ mod tests {
     #[test]
     fn faults_are_named_with_their_line() {
         let faults = [
+            ("", "line 1: the input is empty"),
+            (" \n", "line 2: the input is empty"),
             ("[\n{\"a\": 1}\n{\"b\": 2}]", "line 3: expected `,` or `]`"),
             ("[\n{\"a\": 1},\n", "line 3: the input ends in the middle"),
             ("[{\"a\": 1}\n", "line 2: the input ends before"),

@@ -1,5 +1,7 @@
 //! The command-line client, run as a user runs it, against a real server.
 
+mod refusals;
+
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
