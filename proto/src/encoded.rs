@@ -1,13 +1,14 @@
 //! Replies that are encoded already, and the codec that puts them on the wire as they are.
 
-use std::{fmt, marker::PhantomData};
+use std::{collections::HashMap, fmt, marker::PhantomData};
 
 use bytes::{BufMut, Bytes};
 use prost::Message;
 use tonic::{
-    Status,
+    Code, Status,
     codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
+use tonic_types::{ErrorDetails, StatusExt};
 
 /// Bytes known to be an encoded `T`.
 pub struct Encoded<T> {
@@ -101,8 +102,13 @@ impl<R: Message + Default> Decoder for ReadMessage<R> {
     type Error = Status;
 
     fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<R>, Status> {
-        R::decode(from)
-            .map(Some)
-            .map_err(|error| Status::invalid_argument(format!("the message is not what the method takes: {error}")))
+        R::decode(from).map(Some).map_err(|error| malformed(&error))
     }
+}
+
+/// What a caller is told whose bytes are no message of the method.
+fn malformed(error: &prost::DecodeError) -> Status {
+    let details = ErrorDetails::with_error_info("MALFORMED_MESSAGE", "campus", HashMap::new());
+    let message = format!("the message is not what the method takes: {error}");
+    Status::with_error_details(Code::InvalidArgument, message, details)
 }

@@ -10,7 +10,7 @@ use prost::Message;
 use tonic::{Code, Status};
 
 use super::{KINDS, create, field, get, import, lookup, path, same_connection_succeeds, scene, told};
-use crate::contract::violations;
+use crate::contract::{reason, violations};
 
 const LIMIT: u32 = 4 << 20;
 /// What gRPC answers where messages are not framed as it wants ("Statuses", <https://grpc.io/docs/guides/status-codes/>).
@@ -183,7 +183,11 @@ async fn text_that_is_not_utf8_is_refused_where_it_stands() {
             for bad in NOT_UTF8 {
                 for verb in ["Get", "Delete", "BatchGet", "Lookup"] {
                     let (_, status) = say(&mut wire, kind, verb, framed(&field(1, bad))).await;
-                    assert_eq!(status.code(), Code::InvalidArgument, "{verb}: {status:?}");
+                    assert_eq!(
+                        (status.code(), reason(&status).as_str()),
+                        (Code::InvalidArgument, "MALFORMED_MESSAGE"),
+                        "{verb}: {status:?}"
+                    );
                 }
                 same_connection_succeeds(&mut wire, kind).await;
             }
