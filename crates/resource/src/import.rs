@@ -1,10 +1,10 @@
 //! Import: a stream of records in, one summary out.
 
-use std::{collections::HashSet, pin::pin, task::Poll};
+use std::{collections::HashSet, pin::pin};
 
 use campus_proto::standard::{ImportRequest, ImportResponse, Rejection};
 use campus_store::{Op, Outcome, Row, StoreError};
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, future::try_join};
 
 use crate::{collection::Collection, error::Error, name::Name, record};
 
@@ -17,8 +17,8 @@ const LISTED: usize = 100;
 const ROUNDS: usize = 16;
 
 impl Collection {
-    /// Writes each record of a stream, new or replacing, and says what was done. While one batch is on its way to the
-    /// disk the next is read and checked; no more than these two are held.
+    /// Writes each record of a stream, new or replacing, and says what was done. While one batch is looked up and on its
+    /// way to the disk the next is read and checked; no more than these two are held.
     ///
     /// # Errors
     /// What the stream or the store failed with; batches before that stay written.
@@ -29,33 +29,15 @@ impl Collection {
     {
         let mut reader = Reader { records: pin!(records.fuse()), carried: None, position: 0 };
         let mut summary = ImportResponse::default();
-        let mut flight = None;
-        loop {
-            let batch = reader.batch(self, &mut summary).await?;
-            if let Some(flight) = flight.take() {
-                add(&mut summary, self.finish(flight).await?);
-            }
-            if batch.is_empty() {
-                add(&mut summary, ImportResponse::default());
-                return Ok(summary);
-            }
-            let mut settled = Box::pin(self.settle(batch));
-            // The first poll puts the batch into the writer's queue.
-            flight = Some(match std::future::poll_fn(|context| Poll::Ready(settled.as_mut().poll(context))).await {
-                Poll::Ready(done) => Flight::Landed(done),
-                Poll::Pending => Flight::Aloft(settled),
-            });
+        let mut batch = reader.batch(self, &mut summary).await?;
+        while !batch.is_empty() {
+            let settled = async { self.settle(batch).await.map_err(E::from) };
+            let (done, next) = try_join(settled, reader.batch(self, &mut summary)).await?;
+            add(&mut summary, done);
+            batch = next;
         }
-    }
-
-    async fn finish<F: Future<Output = Result<ImportResponse, Error>>>(
-        &self,
-        flight: Flight<F>,
-    ) -> Result<ImportResponse, Error> {
-        match flight {
-            Flight::Landed(done) => done,
-            Flight::Aloft(settled) => settled.await,
-        }
+        summary.rejections.truncate(LISTED);
+        Ok(summary)
     }
 
     /// Writes a batch of different records.
@@ -140,12 +122,6 @@ impl Collection {
             (Err(error), _) | (_, Err(error)) => Err((text.to_owned(), error)),
         }
     }
-}
-
-/// A batch that has been started.
-enum Flight<F> {
-    Landed(Result<ImportResponse, Error>),
-    Aloft(std::pin::Pin<Box<F>>),
 }
 
 /// A record that can be written.

@@ -57,11 +57,6 @@ impl Campus {
         Self { grpc, admin, stop: Some(stop), thread: Some(thread), dir: None }
     }
 
-    /// The folder of the databases.
-    pub fn dir(&self) -> Option<&Path> {
-        self.dir.as_ref().map(TempDir::path)
-    }
-
     /// A connection of its own.
     pub async fn channel(&self) -> Channel {
         Channel::from_shared(format!("http://{}", self.grpc)).unwrap().connect().await.unwrap()
