@@ -7,7 +7,11 @@
 mod call;
 mod current;
 mod peer;
+mod request_id;
+mod trailers;
 
 pub use call::{Call, CallBuilder, Trace};
 pub use current::{Entered, current, enter};
 pub use peer::{Certificate, Peer, Transport, UnixCredentials};
+pub use request_id::RequestId;
+pub use trailers::BadMetadata;

@@ -6,7 +6,7 @@ use crate::{
     config::OutOfRange,
     metrics::Shards,
     panics,
-    ready::{Check, Readiness},
+    ready::{Check, Readiness, saturation},
     serve::{Shard, listen},
     service::Registered,
 };
@@ -214,6 +214,8 @@ impl AppBuilder {
         let services = Services::assemble(&self.services, &self.descriptors)?;
         let health = services.health.clone();
         let (figures, shards) = services.shards(&self.server, plan(&self.server), self.tracer);
+        let mut checks = self.checks;
+        checks.push(saturation(&figures, self.admin.saturated_limit.get()));
         let grpc = bind("gRPC", self.server.listen)?;
         let admin_port = bind("admin", self.admin.listen)?;
         Ok(App {
@@ -221,7 +223,7 @@ impl AppBuilder {
             admin_addr: admin_port.1,
             grpc: grpc.0,
             admin_port: admin_port.0,
-            readiness: Readiness::new(self.checks, health.clone()),
+            readiness: Readiness::new(checks, health.clone()),
             metrics: Metrics::new(&self.build, figures.clone()),
             handle: Handle::new(),
             server: self.server,

@@ -29,6 +29,6 @@ pub use metrics::Metrics;
 pub use prometheus_client;
 pub use run::RunError;
 pub use service::GrpcService;
-pub use settings::{AdminConfig, LogConfig, LogFormat, ServerConfig};
+pub use settings::{AdminConfig, CompressReplies, LogConfig, LogFormat, ServerConfig};
 pub use status::DOMAIN;
 pub use trace::Tracer;

@@ -1,6 +1,8 @@
 //! What one connection is doing, as its tasks see it.
 
 use super::shard::Shard;
+use crate::call::{Client, Share};
+use campus_call::Peer;
 use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -9,14 +11,17 @@ use std::sync::{
 /// Shared by a connection's socket, its service and its streams.
 pub(super) struct Activity {
     pub(super) shard: Arc<Shard>,
+    pub(super) client: Arc<Client>,
     received: AtomicU64,
     open: AtomicU64,
     called: AtomicBool,
 }
 
 impl Activity {
-    pub(super) fn new(shard: Arc<Shard>) -> Arc<Self> {
-        Arc::new(Self { shard, received: AtomicU64::new(0), open: AtomicU64::new(0), called: AtomicBool::new(false) })
+    pub(super) fn new(shard: Arc<Shard>, peer: Arc<Peer>) -> Arc<Self> {
+        let client = Arc::new(Client { peer, share: Share::new(&shard.buffers) });
+        let (received, open) = (AtomicU64::new(0), AtomicU64::new(0));
+        Arc::new(Self { shard, client, received, open, called: AtomicBool::new(false) })
     }
 
     pub(super) fn read(&self, bytes: u64) {

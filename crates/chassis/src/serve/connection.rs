@@ -9,6 +9,7 @@ use super::{
     stream::Streams,
 };
 use crate::panics;
+use campus_call::{Peer, Transport};
 use hyper::server::conn::http2;
 use hyper_util::rt::TokioIo;
 use std::{
@@ -47,7 +48,7 @@ impl Drop for Place {
 pub(super) async fn serve(stream: std::net::TcpStream, peer: SocketAddr, place: Place) {
     let shard = Arc::clone(&place.shard);
     match TcpStream::from_std(stream) {
-        Ok(stream) => match drive(&shard, stream).await {
+        Ok(stream) => match drive(&shard, stream, peer).await {
             Ok(()) => tracing::debug!(client.address = %peer, "connection closed"),
             Err(reason) => tracing::debug!(client.address = %peer, reason, "connection ended"),
         },
@@ -64,9 +65,10 @@ enum Awaited {
     Nothing,
 }
 
-async fn drive(shard: &Arc<Shard>, stream: TcpStream) -> Result<(), String> {
+async fn drive(shard: &Arc<Shard>, stream: TcpStream, peer: SocketAddr) -> Result<(), String> {
     let plan = &shard.plan;
-    let activity = Activity::new(Arc::clone(shard));
+    let peer = Peer { address: Some(peer), ..Peer::of(Transport::Tcp) };
+    let activity = Activity::new(Arc::clone(shard), Arc::new(peer));
     let io = TokioIo::new(Counted::new(stream, Arc::clone(&activity)));
     let builder = builder(plan, Streams(Arc::clone(&activity)));
     let mut connection = pin!(builder.serve_connection(io, Dispatch(Arc::clone(&activity))));

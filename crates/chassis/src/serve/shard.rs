@@ -4,7 +4,10 @@ use super::{
     Phase,
     connection::{Place, serve},
 };
-use crate::{Tracer, call::Method, metrics::Traffic};
+use crate::{
+    call::{Buffers, Method},
+    metrics::Traffic,
+};
 use std::{
     collections::HashMap,
     fmt, io,
@@ -45,10 +48,10 @@ pub(crate) struct Shard {
     pub(crate) unknown: Arc<Method>,
     pub(crate) services: Arc<[&'static str]>,
     pub(crate) traffic: Arc<Traffic>,
+    pub(crate) buffers: Arc<Buffers>,
     pub(crate) stopping: Arc<AtomicBool>,
     pub(crate) phase: watch::Sender<Phase>,
     pub(crate) plan: Plan,
-    pub(crate) tracer: Tracer,
 }
 
 impl fmt::Debug for Shard {

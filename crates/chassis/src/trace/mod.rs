@@ -42,14 +42,15 @@ impl Tracer {
         Self { sampler, propagates }
     }
 
-    /// Places a call in its trace, and begins its span if it is sampled. Whether it is costs no more than two random
-    /// numbers; nothing is made of calls that are not.
-    pub(crate) fn begin(&self, headers: &HeaderMap, about: &About<'_>) -> (Option<Trace>, Option<CallSpan>) {
-        let parent = if self.propagates { context::parent(headers) } else { None };
+    /// Places a call in its trace, and begins its span if it is sampled. `headers` are those of a caller that traces.
+    /// Whether a call is sampled costs no more than two random numbers; nothing is made of calls that are not.
+    pub(crate) fn begin(&self, headers: Option<&HeaderMap>, about: &About<'_>) -> (Option<Trace>, Option<CallSpan>) {
+        let headers = headers.filter(|_| self.propagates);
+        let parent = headers.and_then(context::parent);
         let Some(sampler) = self.sampler else { return (parent, None) };
         let trace_id = parent.map_or_else(|| fastrand::u128(1..), |parent| parent.trace_id);
         if sampler.samples(parent.map(|parent| parent.sampled), trace_id) {
-            let (trace, span) = CallSpan::begin(trace_id, parent.map(|parent| (parent, headers)), about);
+            let (trace, span) = CallSpan::begin(trace_id, parent.zip(headers), about);
             return (Some(trace), Some(span));
         }
         let span_id = parent.map_or_else(|| fastrand::u64(1..), |parent| parent.span_id);
