@@ -19,6 +19,7 @@ mod service;
 mod settings;
 pub mod signals;
 mod status;
+mod transport;
 
 pub use app::{App, AppBuilder, BuildInfo, StartError};
 pub use call::RequestBody;

@@ -1,16 +1,10 @@
 //! What the calls of a method share, and how each is measured.
 
-use super::{Class, Desk, Encoding, buffers::Share, timeout};
+use super::{Caller, Class, Desk, Encoding, Ending, timeout};
 use crate::{CompressReplies, metrics::Counters, panics::Panic, service::Erased, status};
-use campus_call::Peer;
 use http::HeaderValue;
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
 use tonic::{Code, Status};
 
 /// What every call of one method on one shard shares.
@@ -24,18 +18,8 @@ pub(crate) struct Method {
     pub(crate) desk: Option<Arc<Desk>>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) limits: Limits,
-    /// Set when calls of this shard must end.
-    pub(crate) stopping: Arc<AtomicBool>,
     /// For `x-served-by`.
     pub(crate) served_by: Option<HeaderValue>,
-}
-
-/// Whose call it is.
-#[derive(Debug)]
-pub(crate) struct Client {
-    pub(crate) peer: Arc<Peer>,
-    /// What the connection may have of the server's memory.
-    pub(crate) share: Arc<Share>,
 }
 
 /// What a call may take.
@@ -79,9 +63,8 @@ impl Limits {
 pub(crate) struct Meter {
     pub(super) method: Arc<Method>,
     pub(super) call: campus_call::Call,
-    pub(super) client: Arc<Client>,
+    pub(super) caller: Arc<Caller>,
     started: Instant,
-    deadline: Option<Instant>,
     /// Has a place that must be given back.
     placed: bool,
     ended: bool,
@@ -95,20 +78,19 @@ impl Meter {
     /// Counts a call whose time is `limit`.
     pub(super) fn start(
         method: &Arc<Method>,
-        client: &Arc<Client>,
+        caller: &Arc<Caller>,
         request_id: campus_call::RequestId,
         limit: Option<Duration>,
     ) -> Self {
         method.counters.start();
         let started = Instant::now();
         let deadline = limit.and_then(|limit| started.checked_add(limit));
-        let call = campus_call::Call::builder(request_id, Arc::clone(&client.peer));
+        let call = campus_call::Call::builder(request_id, Arc::clone(&caller.peer));
         Self {
             method: Arc::clone(method),
-            call: call.deadline(deadline.map(Into::into)).build(),
-            client: Arc::clone(client),
+            call: call.deadline(deadline).build(),
+            caller: Arc::clone(caller),
             started,
-            deadline,
             placed: false,
             ended: false,
             reply_encoding: None,
@@ -128,7 +110,7 @@ impl Meter {
 
     /// When the call must be over.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.deadline
+        self.call.deadline()
     }
 
     /// The time since the call began.
@@ -138,12 +120,12 @@ impl Meter {
 
     /// Whether the deadline has passed.
     pub(super) fn late(&self) -> bool {
-        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        self.call.deadline().is_some_and(|deadline| Instant::now() >= deadline)
     }
 
-    /// Whether the server wants its calls to end.
-    pub(super) fn stopping(&self) -> bool {
-        self.method.stopping.load(Ordering::Relaxed)
+    /// Why the call has to end before it is done, if it has to.
+    pub(super) fn ending(&self) -> Option<Ending> {
+        self.caller.ending()
     }
 
     /// Counts the call as ended after `took`; the first end is the one that counts.
