@@ -1,7 +1,7 @@
 //! What is served: the services given, those built in, and the shards that know each method.
 
 use crate::{
-    Health, ServerConfig, StartError,
+    Health, ServerConfig, StartError, Tracer,
     call::{Admission, Buffers, Class, Limits, Method},
     config::{ByteSize, HumanDuration},
     health::{self, HealthService},
@@ -56,7 +56,7 @@ impl Services {
     }
 
     /// The shards, each with its own counters.
-    pub(crate) fn shards(&self, config: &ServerConfig, plan: Plan) -> (Shards, Vec<Arc<Shard>>) {
+    pub(crate) fn shards(&self, config: &ServerConfig, plan: Plan, tracer: Tracer) -> (Shards, Vec<Arc<Shard>>) {
         let count = match config.shards {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             n => n,
@@ -72,11 +72,11 @@ impl Services {
         labels.extend(self.methods().map(of_method));
         let admission = Admission::new(config.max_unary_calls, config.max_stream_calls);
         let figures = Shards::new(labels, count, admission, Buffers::new(config.max_buffered.0));
-        let shards = (0..count).map(|i| Arc::new(self.shard(&figures, i, config, plan))).collect();
+        let shards = (0..count).map(|i| Arc::new(self.shard(&figures, i, config, plan, tracer))).collect();
         (figures, shards)
     }
 
-    fn shard(&self, figures: &Shards, index: usize, config: &ServerConfig, plan: Plan) -> Shard {
+    fn shard(&self, figures: &Shards, index: usize, config: &ServerConfig, plan: Plan, tracer: Tracer) -> Shard {
         let (limits, served_by) = (limits(config), served_by(config));
         let desks = Class::ALL.map(|class| (class, figures.admission.desk(class, figures.traffic.len())));
         let mut counters = figures.methods.get(index).into_iter().flatten().cloned();
@@ -93,6 +93,7 @@ impl Services {
                 }),
                 counters: counters.next().unwrap_or_default(),
                 limits,
+                tracer,
                 served_by: served_by.clone(),
             })
         };

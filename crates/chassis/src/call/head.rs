@@ -42,6 +42,8 @@ pub(super) struct Head<'a> {
     pub(super) accepts: Option<&'a HeaderValue>,
     /// The client named a compression that is not understood.
     pub(super) foreign_encoding: bool,
+    /// The caller says where it stands in a trace.
+    pub(super) is_traced: bool,
     /// Why the call is refused.
     pub(super) fault: Option<Status>,
 }
@@ -53,6 +55,7 @@ impl<'a> Head<'a> {
             let name = name.as_str();
             match name {
                 "x-request-id" => head.request_id = RequestId::given(value),
+                "traceparent" => head.is_traced = true,
                 "grpc-timeout" => head.timeout = Some(value),
                 "grpc-accept-encoding" => head.accepts = Some(value),
                 "grpc-encoding" => match Encoding::named(value.as_bytes()) {

@@ -1,8 +1,16 @@
 //! What the calls of a method share, and how each is measured.
 
 use super::{Caller, Class, Desk, Encoding, Ending, timeout};
-use crate::{CompressReplies, metrics::Counters, panics::Panic, service::Erased, status};
-use http::HeaderValue;
+use crate::{
+    CompressReplies, Tracer,
+    metrics::Counters,
+    panics::Panic,
+    service::Erased,
+    status,
+    trace::{About, CallSpan},
+};
+use http::{HeaderMap, HeaderValue};
+use opentelemetry::ContextGuard;
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tonic::{Code, Status};
@@ -18,6 +26,7 @@ pub(crate) struct Method {
     pub(crate) desk: Option<Arc<Desk>>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) limits: Limits,
+    pub(crate) tracer: Tracer,
     /// For `x-served-by`.
     pub(crate) served_by: Option<HeaderValue>,
 }
@@ -63,6 +72,8 @@ impl Limits {
 pub(crate) struct Meter {
     pub(super) method: Arc<Method>,
     pub(super) call: campus_call::Call,
+    /// Only of calls that are sampled.
+    span: Option<CallSpan>,
     pub(super) caller: Arc<Caller>,
     started: Instant,
     /// Has a place that must be given back.
@@ -75,20 +86,29 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// Counts a call whose time is `limit`.
+    /// Counts a call whose time is `limit`, and begins its span; `traced` are its headers if its caller traces.
     pub(super) fn start(
         method: &Arc<Method>,
         caller: &Arc<Caller>,
         request_id: campus_call::RequestId,
         limit: Option<Duration>,
+        traced: Option<&HeaderMap>,
     ) -> Self {
         method.counters.start();
         let started = Instant::now();
         let deadline = limit.and_then(|limit| started.checked_add(limit));
-        let call = campus_call::Call::builder(request_id, Arc::clone(&caller.peer));
+        let about = About {
+            service: &method.service_name,
+            method: &method.name,
+            request_id: request_id.as_str(),
+            peer: &caller.peer,
+        };
+        let (trace, span) = method.tracer.begin(traced, &about);
+        let call = campus_call::Call::builder(request_id, Arc::clone(&caller.peer)).trace(trace);
         Self {
             method: Arc::clone(method),
             call: call.deadline(deadline).build(),
+            span,
             caller: Arc::clone(caller),
             started,
             placed: false,
@@ -96,6 +116,11 @@ impl Meter {
             reply_encoding: None,
             advertise: false,
         }
+    }
+
+    /// Makes this the current call of the thread, and its span the parent of others; meant for one poll.
+    pub(super) fn enter(&self) -> (campus_call::Entered, Option<ContextGuard>) {
+        (campus_call::enter(&self.call), self.span.as_ref().map(CallSpan::enter))
     }
 
     /// Asks for a place among the calls that may run.
@@ -134,24 +159,29 @@ impl Meter {
             return;
         }
         self.method.counters.finish(code, took);
-        tracing::debug!(
-            rpc.service = self.method.service_name,
-            rpc.method = self.method.name,
-            rpc.grpc.status_code = code as i32,
-            rpc.duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-            request_id = self.call.request_id(),
-            "call ended"
-        );
+        if let Some(span) = self.span.take() {
+            span.end(code);
+        }
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            let _entered = campus_call::enter(&self.call);
+            tracing::debug!(
+                rpc.service = self.method.service_name,
+                rpc.method = self.method.name,
+                rpc.grpc.status_code = code as i32,
+                rpc.duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+                "call ended"
+            );
+        }
     }
 
     /// Logs and counts a panic.
     pub(super) fn panicked(&self, panic: &Panic) -> Status {
         self.method.counters.panicked();
+        let _entered = campus_call::enter(&self.call);
         tracing::error!(
             rpc.service = self.method.service_name,
             rpc.method = self.method.name,
             panic.location = panic.place,
-            request_id = self.call.request_id(),
             "a call panicked"
         );
         status::panicked()

@@ -64,7 +64,9 @@ impl Call {
             Ok(time) => (time, None),
             Err(status) => (None, Some(status)),
         };
-        let mut meter = Meter::start(method, caller, head.request_id.unwrap_or_else(RequestId::random), time);
+        let request_id = head.request_id.unwrap_or_else(RequestId::random);
+        let traced = head.is_traced.then_some(request.headers());
+        let mut meter = Meter::start(method, caller, request_id, time, traced);
         meter.advertise = head.accepts.is_some() || head.encoding.is_some() || head.foreign_encoding;
         meter.reply_encoding = method.limits.reply_encoding(head.encoding, head.accepts);
         let encoding = head.encoding;
@@ -84,7 +86,7 @@ impl Call {
             request.headers_mut().remove("grpc-encoding");
         }
         let begun = panics::contain(|| {
-            let _entered = campus_call::enter(&meter.call);
+            let _entered = meter.enter();
             let limit = meter.method.limits.message_in;
             let request = request.map(|body| RequestBody::new(body, limit, encoding, &meter.caller.share));
             meter.method.service.as_ref().map(|service| service.call(request))
@@ -125,7 +127,7 @@ enum Step {
 
 fn step(handler: &mut Option<ReplyFuture>, meter: &Meter, cx: &mut Context<'_>) -> Step {
     let Some(running) = handler else { return Step::Fail(status::shutting_down()) };
-    let _entered = campus_call::enter(&meter.call);
+    let _entered = meter.enter();
     match panics::contain(|| running.as_mut().poll(cx)) {
         Ok(_) if meter.late() => Step::Fail(status::deadline_exceeded()),
         Ok(Poll::Ready(Ok(reply))) => Step::Reply(reply),

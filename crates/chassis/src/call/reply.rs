@@ -142,7 +142,7 @@ impl HttpBody for ReplyBody {
         if meter.late() {
             return this.end(&status::deadline_exceeded());
         }
-        let entered = campus_call::enter(&meter.call);
+        let entered = meter.enter();
         let polled = panics::contain(|| Pin::new(&mut this.inner).poll_frame(cx));
         drop(entered);
         match polled {

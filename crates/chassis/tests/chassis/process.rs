@@ -22,7 +22,7 @@ fn child() {
     if std::env::var_os(CHILD).is_none() {
         return;
     }
-    logs::init(&LogConfig::default()).unwrap();
+    logs::init(&LogConfig::default(), None).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let config = ServerConfig { drain_limit: HumanDuration::secs(600), ..server_config() };
