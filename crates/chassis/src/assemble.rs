@@ -12,10 +12,7 @@ use crate::{
 };
 use http::HeaderValue;
 use prost::DecodeError;
-use std::{
-    collections::HashMap,
-    sync::{Arc, atomic::AtomicBool},
-};
+use std::{collections::HashMap, sync::Arc};
 use tokio::sync::watch;
 
 const BUILT_IN: [&str; 3] = [health::SERVICE, reflection::V1, reflection::V1ALPHA];
@@ -81,7 +78,6 @@ impl Services {
 
     fn shard(&self, figures: &Shards, index: usize, config: &ServerConfig, plan: Plan, tracer: Tracer) -> Shard {
         let (limits, served_by) = (limits(config), served_by(config));
-        let stopping = Arc::new(AtomicBool::new(false));
         let desks = Class::ALL.map(|class| (class, figures.admission.desk(class, figures.traffic.len())));
         let mut counters = figures.methods.get(index).into_iter().flatten().cloned();
         let mut method = |service: Option<(&Registered, &MethodInfo)>| {
@@ -98,7 +94,6 @@ impl Services {
                 counters: counters.next().unwrap_or_default(),
                 limits,
                 tracer,
-                stopping: Arc::clone(&stopping),
                 served_by: served_by.clone(),
             })
         };
@@ -110,7 +105,6 @@ impl Services {
             services: Arc::clone(&self.listed),
             traffic: figures.traffic.get(index).cloned().unwrap_or_default(),
             buffers: Arc::clone(&figures.buffers),
-            stopping,
             phase: watch::Sender::new(Phase::Serve),
             plan,
         }

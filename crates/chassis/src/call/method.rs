@@ -1,6 +1,6 @@
 //! What the calls of a method share, and how each is measured.
 
-use super::{Class, Desk, Encoding, buffers::Share, timeout};
+use super::{Caller, Class, Desk, Encoding, Ending, timeout};
 use crate::{
     CompressReplies, Tracer,
     metrics::Counters,
@@ -9,16 +9,10 @@ use crate::{
     status,
     trace::{About, CallSpan},
 };
-use campus_call::Peer;
 use http::{HeaderMap, HeaderValue};
 use opentelemetry::ContextGuard;
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
 use tonic::{Code, Status};
 
 /// What every call of one method on one shard shares.
@@ -33,18 +27,8 @@ pub(crate) struct Method {
     pub(crate) counters: Arc<Counters>,
     pub(crate) limits: Limits,
     pub(crate) tracer: Tracer,
-    /// Set when calls of this shard must end.
-    pub(crate) stopping: Arc<AtomicBool>,
     /// For `x-served-by`.
     pub(crate) served_by: Option<HeaderValue>,
-}
-
-/// Whose call it is.
-#[derive(Debug)]
-pub(crate) struct Client {
-    pub(crate) peer: Arc<Peer>,
-    /// What the connection may have of the server's memory.
-    pub(crate) share: Arc<Share>,
 }
 
 /// What a call may take.
@@ -90,9 +74,8 @@ pub(crate) struct Meter {
     pub(super) call: campus_call::Call,
     /// Only of calls that are sampled.
     span: Option<CallSpan>,
-    pub(super) client: Arc<Client>,
+    pub(super) caller: Arc<Caller>,
     started: Instant,
-    deadline: Option<Instant>,
     /// Has a place that must be given back.
     placed: bool,
     ended: bool,
@@ -106,7 +89,7 @@ impl Meter {
     /// Counts a call whose time is `limit`, and begins its span; `traced` are its headers if its caller traces.
     pub(super) fn start(
         method: &Arc<Method>,
-        client: &Arc<Client>,
+        caller: &Arc<Caller>,
         request_id: campus_call::RequestId,
         limit: Option<Duration>,
         traced: Option<&HeaderMap>,
@@ -118,17 +101,16 @@ impl Meter {
             service: &method.service_name,
             method: &method.name,
             request_id: request_id.as_str(),
-            peer: &client.peer,
+            peer: &caller.peer,
         };
         let (trace, span) = method.tracer.begin(traced, &about);
-        let call = campus_call::Call::builder(request_id, Arc::clone(&client.peer)).trace(trace);
+        let call = campus_call::Call::builder(request_id, Arc::clone(&caller.peer)).trace(trace);
         Self {
             method: Arc::clone(method),
-            call: call.deadline(deadline.map(Into::into)).build(),
+            call: call.deadline(deadline).build(),
             span,
-            client: Arc::clone(client),
+            caller: Arc::clone(caller),
             started,
-            deadline,
             placed: false,
             ended: false,
             reply_encoding: None,
@@ -153,7 +135,7 @@ impl Meter {
 
     /// When the call must be over.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.deadline
+        self.call.deadline()
     }
 
     /// The time since the call began.
@@ -163,12 +145,12 @@ impl Meter {
 
     /// Whether the deadline has passed.
     pub(super) fn late(&self) -> bool {
-        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        self.call.deadline().is_some_and(|deadline| Instant::now() >= deadline)
     }
 
-    /// Whether the server wants its calls to end.
-    pub(super) fn stopping(&self) -> bool {
-        self.method.stopping.load(Ordering::Relaxed)
+    /// Why the call has to end before it is done, if it has to.
+    pub(super) fn ending(&self) -> Option<Ending> {
+        self.caller.ending()
     }
 
     /// Counts the call as ended after `took`; the first end is the one that counts.

@@ -3,6 +3,7 @@
 
 mod admission;
 mod buffers;
+mod caller;
 mod encoding;
 mod frames;
 mod head;
@@ -14,8 +15,9 @@ mod timeout;
 
 pub(crate) use admission::{Admission, Class, Desk};
 pub(crate) use buffers::{Buffers, Share};
+pub(crate) use caller::{Caller, Ending};
 pub(crate) use encoding::Encoding;
-pub(crate) use method::{Client, Limits, Meter, Method};
+pub(crate) use method::{Limits, Meter, Method};
 pub(crate) use reply::ReplyBody;
 pub use request::RequestBody;
 
@@ -29,8 +31,8 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Instant,
 };
+use tokio::time::Instant;
 use tonic::Status;
 
 static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -53,7 +55,7 @@ impl Call {
     /// With it comes the moment it must be over.
     pub(crate) fn begin(
         method: &Arc<Method>,
-        client: &Arc<Client>,
+        caller: &Arc<Caller>,
         refusal: Option<Status>,
         request: Request<Incoming>,
     ) -> (Self, Option<Instant>) {
@@ -64,7 +66,7 @@ impl Call {
         };
         let request_id = head.request_id.unwrap_or_else(RequestId::random);
         let traced = head.is_traced.then_some(request.headers());
-        let mut meter = Meter::start(method, client, request_id, time, traced);
+        let mut meter = Meter::start(method, caller, request_id, time, traced);
         meter.advertise = head.accepts.is_some() || head.encoding.is_some() || head.foreign_encoding;
         meter.reply_encoding = method.limits.reply_encoding(head.encoding, head.accepts);
         let encoding = head.encoding;
@@ -86,7 +88,7 @@ impl Call {
         let begun = panics::contain(|| {
             let _entered = meter.enter();
             let limit = meter.method.limits.message_in;
-            let request = request.map(|body| RequestBody::new(body, limit, encoding, &meter.client.share));
+            let request = request.map(|body| RequestBody::new(body, limit, encoding, &meter.caller.share));
             meter.method.service.as_ref().map(|service| service.call(request))
         });
         match begun {
@@ -130,8 +132,7 @@ fn step(handler: &mut Option<ReplyFuture>, meter: &Meter, cx: &mut Context<'_>) 
         Ok(_) if meter.late() => Step::Fail(status::deadline_exceeded()),
         Ok(Poll::Ready(Ok(reply))) => Step::Reply(reply),
         Ok(Poll::Ready(Err(never))) => match never {},
-        Ok(Poll::Pending) if meter.stopping() => Step::Fail(status::shutting_down()),
-        Ok(Poll::Pending) => Step::Wait,
+        Ok(Poll::Pending) => meter.ending().map_or(Step::Wait, |why| Step::Fail(why.status())),
         Err(panic) => Step::Fail(meter.panicked(&panic)),
     }
 }

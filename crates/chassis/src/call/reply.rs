@@ -75,8 +75,8 @@ impl ReplyBody {
     /// What goes out for `data` of the service.
     fn data(&mut self, mut data: Bytes) -> Result<Bytes, Status> {
         let Some(meter) = &self.meter else { return Ok(data) };
-        if meter.method.server_streaming && meter.stopping() {
-            return Err(status::shutting_down());
+        if let Some(why) = meter.ending().filter(|_| meter.method.server_streaming) {
+            return Err(why.status());
         }
         let limits = &meter.method.limits;
         if limits.message_out.is_some() || self.packer.is_some() {
@@ -89,7 +89,7 @@ impl ReplyBody {
         if let Some(packer) = &mut self.packer {
             data = packer.pack(data, self.frames.begun(), limits.compress_over)?;
         }
-        meter.client.share.until_sent(data)
+        meter.caller.share.until_sent(data)
     }
 }
 
@@ -154,8 +154,10 @@ impl HttpBody for ReplyBody {
                 Poll::Ready(None)
             }
             Ok(Poll::Pending) if meter.late() => this.end(&status::deadline_exceeded()),
-            Ok(Poll::Pending) if meter.stopping() => this.end(&status::shutting_down()),
-            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Pending) => match meter.ending() {
+                Some(why) => this.end(&why.status()),
+                None => Poll::Pending,
+            },
             Err(panic) => {
                 let status = meter.panicked(&panic);
                 this.end(&status)

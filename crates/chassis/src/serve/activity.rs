@@ -1,7 +1,7 @@
 //! What one connection is doing, as its tasks see it.
 
 use super::shard::Shard;
-use crate::call::{Client, Share};
+use crate::call::{Caller, Share};
 use campus_call::Peer;
 use std::sync::{
     Arc,
@@ -11,7 +11,7 @@ use std::sync::{
 /// Shared by a connection's socket, its service and its streams.
 pub(super) struct Activity {
     pub(super) shard: Arc<Shard>,
-    pub(super) client: Arc<Client>,
+    pub(super) caller: Arc<Caller>,
     received: AtomicU64,
     open: AtomicU64,
     called: AtomicBool,
@@ -19,9 +19,14 @@ pub(super) struct Activity {
 
 impl Activity {
     pub(super) fn new(shard: Arc<Shard>, peer: Arc<Peer>) -> Arc<Self> {
-        let client = Arc::new(Client { peer, share: Share::new(&shard.buffers) });
-        let (received, open) = (AtomicU64::new(0), AtomicU64::new(0));
-        Arc::new(Self { shard, client, received, open, called: AtomicBool::new(false) })
+        let share = Share::new(&shard.buffers);
+        Arc::new(Self {
+            shard,
+            caller: Arc::new(Caller::new(peer, share)),
+            received: AtomicU64::new(0),
+            open: AtomicU64::new(0),
+            called: AtomicBool::new(false),
+        })
     }
 
     pub(super) fn read(&self, bytes: u64) {

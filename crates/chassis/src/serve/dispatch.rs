@@ -7,7 +7,8 @@ use crate::{
 };
 use http::{HeaderMap, Method as Verb, Request, Response, StatusCode, header};
 use hyper::{body::Incoming, service::Service};
-use std::{cell::Cell, convert::Infallible, sync::Arc, time::Instant};
+use std::{cell::Cell, convert::Infallible, sync::Arc};
+use tokio::time::Instant;
 
 thread_local! {
     /// hyper calls the service and then at once hands its future to the executor, with nothing else passed along: the
@@ -44,7 +45,7 @@ impl Service<Request<Incoming>> for Dispatch {
             Some(method) => (method, None),
             None => (&shard.unknown, Some(unknown(&shard.services, path))),
         };
-        let (call, deadline) = Call::begin(method, &self.0.client, refusal, request);
+        let (call, deadline) = Call::begin(method, &self.0.caller, refusal, request);
         DEADLINE.set(deadline);
         call
     }
