@@ -1,7 +1,7 @@
 //! What is served: the services given, those built in, and the shards that know each method.
 
 use crate::{
-    Health, ServerConfig, StartError,
+    Health, ServerConfig, StartError, Tracer,
     call::{Limits, Method},
     config::{ByteSize, HumanDuration},
     health::{self, HealthService},
@@ -58,7 +58,7 @@ impl Services {
     }
 
     /// The shards, each with its own counters.
-    pub(crate) fn shards(&self, config: &ServerConfig, plan: Plan) -> (Shards, Vec<Arc<Shard>>) {
+    pub(crate) fn shards(&self, config: &ServerConfig, plan: Plan, tracer: Tracer) -> (Shards, Vec<Arc<Shard>>) {
         let count = match config.shards {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             n => n,
@@ -68,11 +68,11 @@ impl Services {
         let mut labels = vec![label("unknown", "unknown", "unary")];
         labels.extend(self.methods().map(|(service, method)| label(service.name, &method.name, method.kind())));
         let figures = Shards::new(labels, count);
-        let shards = (0..count).map(|i| Arc::new(self.shard(&figures, i, limits(config), plan))).collect();
+        let shards = (0..count).map(|i| Arc::new(self.shard(&figures, i, limits(config), (plan, tracer)))).collect();
         (figures, shards)
     }
 
-    fn shard(&self, figures: &Shards, index: usize, limits: Limits, plan: Plan) -> Shard {
+    fn shard(&self, figures: &Shards, index: usize, limits: Limits, (plan, tracer): (Plan, Tracer)) -> Shard {
         let stopping = Arc::new(AtomicBool::new(false));
         let mut counters = figures.methods.get(index).into_iter().flatten().cloned();
         let mut method = |service: Option<(&Registered, &MethodInfo)>| {
@@ -96,6 +96,7 @@ impl Services {
             stopping,
             phase: watch::Sender::new(Phase::Serve),
             plan,
+            tracer,
         }
     }
 }

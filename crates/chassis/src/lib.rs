@@ -19,6 +19,7 @@ mod service;
 mod settings;
 pub mod signals;
 mod status;
+pub mod trace;
 
 pub use app::{App, AppBuilder, BuildInfo, StartError};
 pub use call::RequestBody;
@@ -30,3 +31,4 @@ pub use run::RunError;
 pub use service::GrpcService;
 pub use settings::{AdminConfig, LogConfig, LogFormat, ServerConfig};
 pub use status::DOMAIN;
+pub use trace::Tracer;

@@ -4,7 +4,7 @@ use super::{
     Phase,
     connection::{Place, serve},
 };
-use crate::{call::Method, metrics::Traffic};
+use crate::{Tracer, call::Method, metrics::Traffic};
 use std::{
     collections::HashMap,
     fmt, io,
@@ -48,6 +48,7 @@ pub(crate) struct Shard {
     pub(crate) stopping: Arc<AtomicBool>,
     pub(crate) phase: watch::Sender<Phase>,
     pub(crate) plan: Plan,
+    pub(crate) tracer: Tracer,
 }
 
 impl fmt::Debug for Shard {
