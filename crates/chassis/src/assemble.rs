@@ -11,10 +11,7 @@ use crate::{
     service::{MethodInfo, Registered, contract},
 };
 use prost::DecodeError;
-use std::{
-    collections::HashMap,
-    sync::{Arc, atomic::AtomicBool},
-};
+use std::{collections::HashMap, sync::Arc};
 use tokio::sync::watch;
 
 const BUILT_IN: [&str; 3] = [health::SERVICE, reflection::V1, reflection::V1ALPHA];
@@ -73,7 +70,6 @@ impl Services {
     }
 
     fn shard(&self, figures: &Shards, index: usize, limits: Limits, (plan, tracer): (Plan, Tracer)) -> Shard {
-        let stopping = Arc::new(AtomicBool::new(false));
         let mut counters = figures.methods.get(index).into_iter().flatten().cloned();
         let mut method = |service: Option<(&Registered, &MethodInfo)>| {
             Arc::new(Method {
@@ -83,7 +79,6 @@ impl Services {
                 server_streaming: service.is_some_and(|(_, method)| method.server_streaming),
                 counters: counters.next().unwrap_or_default(),
                 limits,
-                stopping: Arc::clone(&stopping),
             })
         };
         let unknown = method(None);
@@ -93,7 +88,6 @@ impl Services {
             unknown,
             services: Arc::clone(&self.listed),
             traffic: figures.traffic.get(index).cloned().unwrap_or_default(),
-            stopping,
             phase: watch::Sender::new(Phase::Serve),
             plan,
             tracer,

@@ -20,6 +20,7 @@ mod settings;
 pub mod signals;
 mod status;
 pub mod trace;
+mod transport;
 
 pub use app::{App, AppBuilder, BuildInfo, StartError};
 pub use call::RequestBody;

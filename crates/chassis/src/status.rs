@@ -74,6 +74,12 @@ pub(crate) fn panicked() -> Status {
     with(Code::Internal, "PANIC", &[], message, None)
 }
 
+pub(crate) fn connection_age() -> Status {
+    let message = "the connection has reached its age and was closed under the call; try again, and resume a stream after \
+                   the last message or resume token that was received";
+    with(Code::Unavailable, "CONNECTION_AGE", &[], message.to_owned(), Some(Duration::ZERO))
+}
+
 pub(crate) fn shutting_down() -> Status {
     let message = "the server is shutting down; try again, which may reach another".to_owned();
     with(Code::Unavailable, "SHUTTING_DOWN", &[], message, Some(RETRY))

@@ -1,15 +1,10 @@
 //! What the calls of a method share, and how each is measured.
 
-use super::timeout;
+use super::{Caller, Ending, timeout};
 use crate::{metrics::Counters, panics::Panic, service::Erased, status};
 use http::HeaderMap;
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
 use tonic::{Code, Status};
 
 /// What every call of one method on one shard shares.
@@ -20,8 +15,6 @@ pub(crate) struct Method {
     pub(crate) server_streaming: bool,
     pub(crate) counters: Arc<Counters>,
     pub(crate) limits: Limits,
-    /// Set when calls of this shard must end.
-    pub(crate) stopping: Arc<AtomicBool>,
 }
 
 /// What a call may take.
@@ -51,15 +44,22 @@ impl Limits {
 /// Counts one call from its start to its end, whichever way it ends.
 pub(crate) struct Meter {
     pub(super) method: Arc<Method>,
+    pub(super) caller: Arc<Caller>,
     started: Instant,
     deadline: Option<Instant>,
     ended: bool,
 }
 
 impl Meter {
-    pub(crate) fn start(method: &Arc<Method>) -> Self {
+    pub(crate) fn start(method: &Arc<Method>, caller: &Arc<Caller>) -> Self {
         method.counters.start();
-        Self { method: Arc::clone(method), started: Instant::now(), deadline: None, ended: false }
+        Self {
+            method: Arc::clone(method),
+            caller: Arc::clone(caller),
+            started: Instant::now(),
+            deadline: None,
+            ended: false,
+        }
     }
 
     /// Sets the time the call has, and gives the moment it ends.
@@ -73,9 +73,9 @@ impl Meter {
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 
-    /// Whether the server wants its calls to end.
-    pub(super) fn stopping(&self) -> bool {
-        self.method.stopping.load(Ordering::Relaxed)
+    /// Why the call has to end before it is done, if it has to.
+    pub(super) fn ending(&self) -> Option<Ending> {
+        self.caller.ending()
     }
 
     /// Counts the call as ended; the first end is the one that counts.

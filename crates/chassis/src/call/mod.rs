@@ -1,12 +1,14 @@
 //! One call: admitted, run, measured, ended in time. This is the hot path; nothing here locks, and what a call that
 //! is answered at once does not need is not made.
 
+mod caller;
 mod frames;
 mod method;
 mod reply;
 mod request;
 mod timeout;
 
+pub(crate) use caller::{Caller, Ending};
 pub(crate) use method::{Limits, Meter, Method};
 pub(crate) use reply::ReplyBody;
 pub use request::RequestBody;
@@ -83,8 +85,7 @@ fn step(handler: &mut Option<ReplyFuture>, meter: &Meter, cx: &mut Context<'_>) 
         Ok(_) if meter.late() => Step::Fail(status::deadline_exceeded()),
         Ok(Poll::Ready(Ok(reply))) => Step::Reply(reply),
         Ok(Poll::Ready(Err(never))) => match never {},
-        Ok(Poll::Pending) if meter.stopping() => Step::Fail(status::shutting_down()),
-        Ok(Poll::Pending) => Step::Wait,
+        Ok(Poll::Pending) => meter.ending().map_or(Step::Wait, |why| Step::Fail(why.status())),
         Err(panic) => Step::Fail(meter.panicked(&panic)),
     }
 }

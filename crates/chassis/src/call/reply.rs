@@ -56,8 +56,8 @@ impl ReplyBody {
             self.meter = None;
             return Poll::Ready(Some(Ok(frame)));
         }
-        if meter.method.server_streaming && meter.stopping() {
-            return self.end(&status::shutting_down());
+        if let Some(why) = meter.ending().filter(|_| meter.method.server_streaming) {
+            return self.end(&why.status());
         }
         if let (Some(limit), Some(data)) = (meter.method.limits.message_out, frame.data_ref())
             && let Err(size) = self.frames.feed(data, limit)
@@ -87,8 +87,10 @@ impl HttpBody for ReplyBody {
                 Poll::Ready(None)
             }
             Ok(Poll::Pending) if meter.late() => this.end(&status::deadline_exceeded()),
-            Ok(Poll::Pending) if meter.stopping() => this.end(&status::shutting_down()),
-            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Pending) => match meter.ending() {
+                Some(why) => this.end(&why.status()),
+                None => Poll::Pending,
+            },
             Err(panic) => {
                 let status = meter.panicked(&panic);
                 this.end(&status)

@@ -12,11 +12,12 @@ use prometheus_client::{
 use std::{
     fmt::Error,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
+use tokio::time::Instant;
 
 /// The names a method has in labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +44,7 @@ pub(crate) struct Shards {
     pub(crate) methods: Vec<Vec<Arc<Counters>>>,
     pub(crate) traffic: Vec<Arc<Traffic>>,
     pub(crate) refused: Arc<AtomicU64>,
+    drain: Arc<OnceLock<Instant>>,
 }
 
 impl Shards {
@@ -52,6 +54,7 @@ impl Shards {
             methods: (0..shards).map(|_| counters()).collect(),
             traffic: (0..shards).map(|_| Arc::default()).collect(),
             refused: Arc::default(),
+            drain: Arc::default(),
             labels: labels.into(),
         }
     }
@@ -62,6 +65,11 @@ impl Shards {
 
     fn sum(&self, pick: impl Fn(&Traffic) -> &AtomicU64) -> u64 {
         self.traffic.iter().map(|t| pick(t).load(Relaxed)).sum()
+    }
+
+    /// Begins to measure the drain.
+    pub(crate) fn drain_begins(&self) {
+        self.drain.get_or_init(Instant::now);
     }
 
     /// Calls begun and not ended, on all shards.
@@ -171,6 +179,8 @@ impl Collector for Shards {
             #[expect(clippy::cast_precision_loss, reason = "Prometheus values are doubles")]
             single(e, (name, help, kind), value as f64)?;
         }
+        let draining = self.drain.get().map_or(0.0, |begun| begun.elapsed().as_secs_f64());
+        single(e, (names::DRAINING, "Time since the server was told to stop; 0 before", Gauge), draining)?;
         Ok(())
     }
 }

@@ -22,6 +22,8 @@ pub const STREAMS: &str = "grpc_server_streams";
 pub const RECEIVED: &str = "grpc_server_received_bytes_total";
 /// Bytes written to connections, HTTP/2 framing included.
 pub const SENT: &str = "grpc_server_sent_bytes_total";
+/// Time since the server was told to stop; 0 before.
+pub const DRAINING: &str = "grpc_server_draining_seconds";
 /// Always 1; labels `service`, `version`, `commit`.
 pub const BUILD: &str = "service_build_info";
 /// User and system time of the process.

@@ -1,6 +1,8 @@
 //! What one connection is doing, as its tasks see it.
 
 use super::shard::Shard;
+use crate::call::Caller;
+use campus_call::Peer;
 use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -9,14 +11,21 @@ use std::sync::{
 /// Shared by a connection's socket, its service and its streams.
 pub(super) struct Activity {
     pub(super) shard: Arc<Shard>,
+    pub(super) caller: Arc<Caller>,
     received: AtomicU64,
     open: AtomicU64,
     called: AtomicBool,
 }
 
 impl Activity {
-    pub(super) fn new(shard: Arc<Shard>) -> Arc<Self> {
-        Arc::new(Self { shard, received: AtomicU64::new(0), open: AtomicU64::new(0), called: AtomicBool::new(false) })
+    pub(super) fn new(shard: Arc<Shard>, peer: Arc<Peer>) -> Arc<Self> {
+        Arc::new(Self {
+            shard,
+            caller: Arc::new(Caller::new(peer)),
+            received: AtomicU64::new(0),
+            open: AtomicU64::new(0),
+            called: AtomicBool::new(false),
+        })
     }
 
     pub(super) fn read(&self, bytes: u64) {

@@ -8,17 +8,23 @@ use super::{
     shard::{Plan, Shard},
     stream::Streams,
 };
-use crate::panics;
+use crate::{
+    call::Ending,
+    panics,
+    transport::{Io, Stream},
+};
+use campus_call::Peer;
 use hyper::server::conn::http2;
 use hyper_util::rt::TokioIo;
 use std::{
-    io,
-    net::SocketAddr,
     pin::{Pin, pin},
     sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll},
 };
-use tokio::{net::TcpStream, sync::OwnedSemaphorePermit, time::Instant};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{Instant, timeout_at},
+};
 
 /// The client preface (24 bytes) and an empty SETTINGS frame (9): no HTTP/2 client sends less.
 const PREFACE: u64 = 33;
@@ -44,14 +50,15 @@ impl Drop for Place {
 }
 
 /// Serves `stream` until it is closed by either side.
-pub(super) async fn serve(stream: std::net::TcpStream, peer: SocketAddr, place: Place) {
-    let shard = Arc::clone(&place.shard);
-    match TcpStream::from_std(stream) {
-        Ok(stream) => match drive(&shard, stream).await {
+pub(super) async fn serve(stream: Stream, peer: Arc<Peer>, place: Place) {
+    let (shard, until) = (Arc::clone(&place.shard), Instant::now() + place.shard.plan.handshake_limit);
+    match timeout_at(until, stream.open(Arc::clone(&peer))).await {
+        Ok(Ok((io, peer))) => match drive(&shard, io, Arc::clone(&peer), until).await {
             Ok(()) => tracing::debug!(client.address = %peer, "connection closed"),
             Err(reason) => tracing::debug!(client.address = %peer, reason, "connection ended"),
         },
-        Err(error) => tracing::warn!(client.address = %peer, %error, "connection could not be taken over"),
+        Ok(Err(error)) => tracing::debug!(client.address = %peer, %error, "connection could not be taken over"),
+        Err(_) => tracing::debug!(client.address = %peer, "connection ended: no handshake within the limit"),
     }
 }
 
@@ -64,14 +71,14 @@ enum Awaited {
     Nothing,
 }
 
-async fn drive(shard: &Arc<Shard>, stream: TcpStream) -> Result<(), String> {
+async fn drive(shard: &Arc<Shard>, stream: Io, peer: Arc<Peer>, handshake: Instant) -> Result<(), String> {
     let plan = &shard.plan;
-    let activity = Activity::new(Arc::clone(shard));
+    let activity = Activity::new(Arc::clone(shard), peer);
     let io = TokioIo::new(Counted::new(stream, Arc::clone(&activity)));
     let builder = builder(plan, Streams(Arc::clone(&activity)));
     let mut connection = pin!(builder.serve_connection(io, Dispatch(Arc::clone(&activity))));
     let (mut phase, mut seen) = (shard.phase.subscribe(), Phase::Serve);
-    let (mut patience, mut awaited) = (pin!(tokio::time::sleep(plan.handshake_limit)), Awaited::Preface);
+    let (mut patience, mut awaited) = (pin!(tokio::time::sleep_until(handshake)), Awaited::Preface);
     loop {
         tokio::select! {
             biased;
@@ -79,6 +86,9 @@ async fn drive(shard: &Arc<Shard>, stream: TcpStream) -> Result<(), String> {
             changed = phase.wait_for(|now| *now > seen) => match changed.map(|now| *now) {
                 Ok(now) if now < Phase::Close => {
                     seen = now;
+                    if now >= Phase::Stop {
+                        activity.caller.end(Ending::Stop);
+                    }
                     connection.as_mut().graceful_shutdown();
                     awaited = Awaited::Leave;
                     patience.as_mut().reset(Instant::now() + plan.flush_limit);
@@ -155,10 +165,11 @@ fn describe(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Refuses a connection: HTTP/2 SETTINGS and GOAWAY with ENHANCE_YOUR_CALM (RFC 9113, 6.8), so that the client can say why.
-pub(super) fn refuse(stream: &TcpStream) -> io::Result<()> {
+/// What a refused connection is told: HTTP/2 SETTINGS and GOAWAY with ENHANCE_YOUR_CALM (RFC 9113, 6.8), so that the
+/// client can say why.
+pub(super) fn refusal() -> Vec<u8> {
     const REASON: &[u8; 20] = b"too many connections";
     const GOAWAY: [u8; 17] = [0, 0, 8 + 20, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xb];
     const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
-    stream.try_write(&[&SETTINGS[..], &GOAWAY, REASON].concat()).map(|_| ())
+    [&SETTINGS[..], &GOAWAY, REASON].concat()
 }

@@ -7,7 +7,8 @@ use crate::{
 };
 use http::{HeaderMap, Method as Verb, Request, Response, StatusCode, header};
 use hyper::{body::Incoming, service::Service};
-use std::{cell::Cell, convert::Infallible, sync::Arc, time::Instant};
+use std::{cell::Cell, convert::Infallible, sync::Arc};
+use tokio::time::Instant;
 
 thread_local! {
     /// hyper calls the service and then at once hands its future to the executor, with nothing else passed along: the
@@ -40,10 +41,10 @@ impl Service<Request<Incoming>> for Dispatch {
             return Call::answer(not_grpc(StatusCode::UNSUPPORTED_MEDIA_TYPE, accept));
         }
         let Some(method) = shard.methods.get(request.uri().path()) else {
-            let mut meter = Meter::start(&shard.unknown);
+            let mut meter = Meter::start(&shard.unknown, &self.0.caller);
             return Call::refuse(&mut meter, unknown(&shard.services, request.uri().path()));
         };
-        let mut meter = Meter::start(method);
+        let mut meter = Meter::start(method, &self.0.caller);
         match method.limits.time(request.headers()) {
             Ok(time) => DEADLINE.set(meter.limit(time)),
             Err(status) => return Call::refuse(&mut meter, status),

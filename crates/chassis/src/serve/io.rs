@@ -1,25 +1,23 @@
 //! A connection's bytes, counted.
 
 use super::activity::Activity;
+use crate::transport::Io;
 use std::{
     io::{self, IoSlice},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A socket that counts what goes through it.
 pub(super) struct Counted {
-    stream: TcpStream,
+    stream: Io,
     activity: Arc<Activity>,
 }
 
 impl Counted {
-    pub(super) fn new(stream: TcpStream, activity: Arc<Activity>) -> Self {
+    pub(super) fn new(stream: Io, activity: Arc<Activity>) -> Self {
         Self { stream, activity }
     }
 

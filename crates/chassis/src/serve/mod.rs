@@ -6,11 +6,13 @@ mod connection;
 mod dispatch;
 mod io;
 mod listen;
+mod places;
 mod shard;
 mod stream;
 
-pub(crate) use accept::{Acceptor, accept};
+pub(crate) use accept::accept;
 pub(crate) use listen::listen;
+pub(crate) use places::Places;
 pub(crate) use shard::{Link, Plan, Running, Shard};
 
 /// How far a server is with stopping. Later phases include the earlier ones.

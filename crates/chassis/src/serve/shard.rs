@@ -4,18 +4,9 @@ use super::{
     Phase,
     connection::{Place, serve},
 };
-use crate::{Tracer, call::Method, metrics::Traffic};
-use std::{
-    collections::HashMap,
-    fmt, io,
-    net::{SocketAddr, TcpStream},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::JoinHandle,
-    time::Duration,
-};
+use crate::{Tracer, call::Method, metrics::Traffic, transport::Stream};
+use campus_call::Peer;
+use std::{collections::HashMap, fmt, io, sync::Arc, thread::JoinHandle, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 /// How long tasks that were handed to other threads (`spawn_blocking`) may hold up the end of a shard.
@@ -45,7 +36,6 @@ pub(crate) struct Shard {
     pub(crate) unknown: Arc<Method>,
     pub(crate) services: Arc<[&'static str]>,
     pub(crate) traffic: Arc<Traffic>,
-    pub(crate) stopping: Arc<AtomicBool>,
     pub(crate) phase: watch::Sender<Phase>,
     pub(crate) plan: Plan,
     pub(crate) tracer: Tracer,
@@ -59,7 +49,6 @@ impl fmt::Debug for Shard {
 
 impl Shard {
     pub(crate) fn enter(&self, phase: Phase) {
-        self.stopping.store(phase >= Phase::Stop, Ordering::Relaxed);
         self.phase.send_replace(phase);
     }
 
@@ -73,12 +62,23 @@ impl Shard {
             runtime.shutdown_timeout(BLOCKING_LIMIT);
             let _ = over.send(());
         })?;
-        Ok(Running { shard: self, sender, ended, thread })
+        Ok(Running { shard: self, sender, ended, thread: Some(thread) })
+    }
+
+    /// Starts the shard as a task of the current runtime.
+    pub(crate) fn start_here(self: Arc<Self>) -> Running {
+        let (sender, commands) = mpsc::channel(QUEUE);
+        let (over, ended) = oneshot::channel();
+        tokio::spawn(async move {
+            run(commands).await;
+            let _ = over.send(());
+        });
+        Running { shard: self, sender, ended, thread: None }
     }
 }
 
 enum Command {
-    Serve(TcpStream, SocketAddr, Place),
+    Serve(Stream, Arc<Peer>, Place),
     Ping(oneshot::Sender<()>),
 }
 
@@ -95,13 +95,14 @@ async fn run(mut commands: mpsc::Receiver<Command>) {
     }
 }
 
-/// A shard whose thread runs.
+/// A shard that runs.
 #[derive(Debug)]
 pub(crate) struct Running {
     pub(crate) shard: Arc<Shard>,
     sender: mpsc::Sender<Command>,
     ended: oneshot::Receiver<()>,
-    thread: JoinHandle<()>,
+    /// Its own, unless it runs on the runtime of whoever started it.
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Running {
@@ -110,12 +111,12 @@ impl Running {
         Link { shard: Arc::clone(&self.shard), sender: self.sender.clone() }
     }
 
-    /// Waits until the thread has ended, once every [`Link`] is gone; `false` when it did not within `limit`, or panicked.
+    /// Waits until the shard has ended, once every [`Link`] is gone; `false` when it did not within `limit`, or panicked.
     pub(crate) async fn join(self, limit: Duration) -> bool {
         drop(self.sender);
         // A thread that panicked drops its end of the channel, which ends the wait as well.
         let ended = tokio::time::timeout(limit, self.ended).await;
-        ended.is_ok() && self.thread.join().is_ok()
+        ended.is_ok() && self.thread.is_none_or(|thread| thread.join().is_ok())
     }
 }
 
@@ -127,9 +128,13 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Hands over a connection; `false` when the shard does not keep up.
-    pub(crate) fn give(&self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) -> bool {
-        self.sender.try_send(Command::Serve(stream, peer, Place::new(&self.shard, permit))).is_ok()
+    /// Hands over a connection.
+    ///
+    /// # Errors
+    /// The peer, when the shard does not keep up.
+    pub(crate) fn give(&self, stream: Stream, peer: Arc<Peer>, permit: OwnedSemaphorePermit) -> Result<(), Arc<Peer>> {
+        let command = Command::Serve(stream, Arc::clone(&peer), Place::new(&self.shard, permit));
+        self.sender.try_send(command).map_err(|_| peer)
     }
 
     /// Whether the event loop turns: it answers within `limit`.
