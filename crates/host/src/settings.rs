@@ -20,6 +20,8 @@ pub struct Settings {
     pub log: LogConfig,
     /// The records.
     pub store: StoreSettings,
+    /// The address book.
+    pub addressbook: AddressBookSettings,
 }
 
 impl Settings {
@@ -89,6 +91,14 @@ impl StoreSettings {
             ..campus_store::Config::default()
         }
     }
+}
+
+/// What the address book begins with.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AddressBookSettings {
+    /// A JSON file of people, of whom those that the book does not have are added at the start.
+    pub load: Option<PathBuf>,
 }
 
 /// The platform's folder for data of a user's programs, or `campus-data` here where there is none.
