@@ -1,7 +1,7 @@
 //! What one connection is doing, as its tasks see it.
 
 use super::shard::Shard;
-use crate::call::Caller;
+use crate::call::{Caller, Share};
 use campus_call::Peer;
 use std::sync::{
     Arc,
@@ -20,9 +20,10 @@ pub(super) struct Activity {
 
 impl Activity {
     pub(super) fn new(shard: Arc<Shard>, peer: Arc<Peer>) -> Arc<Self> {
+        let share = Share::new(&shard.buffers);
         Arc::new(Self {
             shard,
-            caller: Arc::new(Caller::new(peer)),
+            caller: Arc::new(Caller::new(peer, share)),
             received: AtomicU64::new(0),
             open: AtomicU64::new(0),
             calls: AtomicU64::new(0),

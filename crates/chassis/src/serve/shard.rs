@@ -4,7 +4,11 @@ use super::{
     Phase,
     connection::{Place, serve},
 };
-use crate::{call::Method, metrics::Traffic, transport::Stream};
+use crate::{
+    call::{Buffers, Method},
+    metrics::Traffic,
+    transport::Stream,
+};
 use campus_call::Peer;
 use std::{collections::HashMap, fmt, io, sync::Arc, thread::JoinHandle, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
@@ -49,6 +53,7 @@ pub(crate) struct Shard {
     pub(crate) unknown: Arc<Method>,
     pub(crate) services: Arc<[&'static str]>,
     pub(crate) traffic: Arc<Traffic>,
+    pub(crate) buffers: Arc<Buffers>,
     pub(crate) phase: watch::Sender<Phase>,
     pub(crate) plan: Plan,
 }

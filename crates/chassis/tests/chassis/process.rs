@@ -22,7 +22,7 @@ const CHILD: &str = "CHASSIS_TEST_CHILD";
 fn child() {
     let Some(delay) = std::env::var_os(CHILD) else { return };
     let drain_delay = HumanDuration::millis(delay.to_str().unwrap().parse().unwrap());
-    logs::init(&LogConfig::default()).unwrap();
+    logs::init(&LogConfig::default(), None).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let config = ServerConfig { drain_limit: HumanDuration::secs(600), drain_delay, ..server_config() };

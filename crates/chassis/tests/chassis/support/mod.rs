@@ -44,6 +44,7 @@ pub(crate) fn admin_config() -> AdminConfig {
         listen: "127.0.0.1:0".parse().unwrap(),
         ready_interval: HumanDuration::millis(20),
         ready_limit: HumanDuration::millis(200),
+        ..AdminConfig::default()
     }
 }
 
