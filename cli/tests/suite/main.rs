@@ -21,4 +21,6 @@ mod pages;
 #[cfg(test)]
 mod storage;
 #[cfg(test)]
+mod telemetry;
+#[cfg(test)]
 mod watch;
