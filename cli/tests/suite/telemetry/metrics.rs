@@ -59,12 +59,10 @@ async fn every_figure_of_the_metrics_page_arrives_with_its_kind_and_value() {
                     assert_eq!(point.bucket_counts.len(), point.explicit_bounds.len() + 1);
                     assert_eq!(point.bucket_counts.iter().sum::<u64>(), point.count);
                 }
-                let get = |key: &str, value: &str| {
-                    move |p: &&opentelemetry_proto::tonic::metrics::v1::HistogramDataPoint| {
-                        attribute(&p.attributes, key).as_deref() == Some(value)
-                    }
-                };
-                let calls = histogram.data_points.iter().filter(get("grpc_method", "GetEmployee"));
+                let calls = histogram
+                    .data_points
+                    .iter()
+                    .filter(|point| attribute(&point.attributes, "grpc_method").as_deref() == Some("GetEmployee"));
                 assert_eq!(calls.map(|point| point.count).sum::<u64>(), 3);
             }
             Data::Gauge(_) => assert!(!metric.name.ends_with("_total"), "{}", metric.name),
