@@ -4,7 +4,7 @@ use std::{fs, net::SocketAddr, path::PathBuf};
 
 use campus_chassis::{App, AppBuilder, BuildInfo, Skip, config::OutOfRange, exit};
 use campus_schema::Schema;
-use campus_store::{Store, StoreError};
+use campus_store::{OpenError, Store, StoreError};
 
 use crate::{
     Part, Settings, metrics,
@@ -27,7 +27,7 @@ pub enum StartError {
     },
     /// A database cannot be opened.
     #[error(transparent)]
-    Store(#[from] campus_store::OpenError),
+    Store(#[from] OpenError),
     /// A port cannot be had.
     #[error(transparent)]
     Listen(#[from] campus_chassis::StartError),
@@ -46,6 +46,7 @@ impl StartError {
     /// What the process exits with.
     pub fn exit_code(&self) -> u8 {
         match self {
+            Self::Store(OpenError::Invalid(_)) => exit::USAGE,
             Self::Folder { .. } | Self::Store(_) => exit::STORAGE,
             Self::Setting(_) | Self::Listen(_) => exit::USAGE,
             Self::Kind(_) | Self::Contract(_) | Self::Lost => exit::INTERNAL,
@@ -92,8 +93,10 @@ impl Host {
     /// [`StartError`]; nothing listens then.
     pub async fn build(settings: &Settings, parts: &[Part], info: BuildInfo) -> Result<Self, StartError> {
         settings.check()?;
-        let dir = &settings.store.dir;
-        fs::create_dir_all(dir).map_err(|why| StartError::Folder { path: dir.clone(), why })?;
+        if settings.store.url.is_none() {
+            let dir = &settings.store.dir;
+            fs::create_dir_all(dir).map_err(|why| StartError::Folder { path: dir.clone(), why })?;
+        }
         let schema = Schema::from_descriptors(campus_proto::DESCRIPTORS)?;
         let builder =
             App::builder(&settings.server, &settings.admin).build_info(info).descriptors(campus_proto::DESCRIPTORS);
