@@ -19,4 +19,5 @@ mod pings;
 mod process;
 mod protocol;
 mod reflection;
+mod simulation;
 mod support;

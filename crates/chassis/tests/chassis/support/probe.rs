@@ -10,11 +10,12 @@ use prost_types::{
     field_descriptor_proto::{Label, Type},
 };
 use std::{
+    collections::HashSet,
     convert::Infallible,
     future::ready,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
     task::{Context, Poll},
@@ -44,6 +45,8 @@ pub(crate) struct Note {
 pub(crate) struct Probe {
     pub(crate) working: Arc<AtomicUsize>,
     pub(crate) collected: Arc<AtomicUsize>,
+    /// The texts of the calls of `Do` that were done.
+    pub(crate) done: Arc<Mutex<HashSet<String>>>,
 }
 
 /// Handlers count as long as this lives.
@@ -75,9 +78,14 @@ impl NamedService for Probe {
 type Notes = Pin<Box<dyn Stream<Item = Result<Note, Status>> + Send>>;
 
 /// The answer of the unary methods.
-async fn unary(method: String, note: Note, working: Working) -> Result<Response<Note>, Status> {
-    let _working = working;
+async fn unary(method: String, note: Note, probe: Probe) -> Result<Response<Note>, Status> {
+    let _working = Working::new(&probe);
     match method.as_str() {
+        "Do" => {
+            tokio::time::sleep(Duration::from_millis(note.number)).await;
+            probe.done.lock().unwrap().insert(note.text.clone());
+            Ok(Response::new(note))
+        }
         "Echo" => Ok(Response::new(note)),
         "Wait" => {
             tokio::time::sleep(Duration::from_millis(note.number)).await;
@@ -106,6 +114,14 @@ fn streaming(method: &str, note: &Note, working: Working) -> Notes {
         "Count" => {
             Box::pin(stream::iter(0..note.number).map(|number| Ok(Note { text: String::new(), number })).inspect(held))
         }
+        "Tick" => Box::pin(
+            stream::iter(0..note.number)
+                .then(|number| async move {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    Ok(Note { text: String::new(), number })
+                })
+                .inspect(held),
+        ),
         "Endless" => Box::pin(first.chain(stream::pending()).inspect(held)),
         "Flood" => Box::pin(stream::repeat(Ok(Note { text: "x".repeat(1000), number: 0 })).inspect(held)),
         _ => {
@@ -149,7 +165,7 @@ where
             // Larger than what the chassis allows, so that its own limit is what is seen.
             let mut grpc = Grpc::new(ProstCodec::default()).max_decoding_message_size(usize::MAX);
             Ok(match method.as_str() {
-                "Count" | "Endless" | "Flood" | "PanicLater" => {
+                "Count" | "Tick" | "Endless" | "Flood" | "PanicLater" => {
                     let serve = service_fn(|r: Request<Note>| {
                         ready(Ok(Response::new(streaming(&method, r.get_ref(), Working::new(&probe)))))
                     });
@@ -157,8 +173,7 @@ where
                 }
                 "Collect" => grpc.client_streaming(service_fn(|r| collect(probe.clone(), r)), request).await,
                 _ => {
-                    let serve =
-                        service_fn(|r: Request<Note>| unary(method.clone(), r.into_inner(), Working::new(&probe)));
+                    let serve = service_fn(|r: Request<Note>| unary(method.clone(), r.into_inner(), probe.clone()));
                     grpc.unary(serve, request).await
                 }
             })
@@ -170,11 +185,13 @@ where
 pub(crate) fn descriptors() -> Vec<u8> {
     let methods = [
         ("Echo", false, false),
+        ("Do", false, false),
         ("Wait", false, false),
         ("Block", false, false),
         ("Big", false, false),
         ("Panic", false, false),
         ("Count", false, true),
+        ("Tick", false, true),
         ("Endless", false, true),
         ("Flood", false, true),
         ("PanicLater", false, true),
