@@ -8,11 +8,15 @@
 )]
 
 mod admin;
+mod admission;
+mod buffers;
+mod compression;
 mod configuration;
 mod deadline;
 mod drain;
 mod health;
 mod limits;
+mod metadata;
 mod panics;
 mod process;
 mod protocol;
