@@ -13,7 +13,11 @@ use campus_host::{Host, Observer, Part, build_info};
 use crate::failure::{Failure, exit};
 
 /// Every service of this program.
-const PARTS: [Part; 2] = [Part::of::<campus_employee::Employees>(), Part::of::<campus_student::Students>()];
+const PARTS: [Part; 3] = [
+    Part::of::<campus_employee::Employees>(),
+    Part::of::<campus_student::Students>(),
+    Part::of::<campus_addressbook::AddressBook>(),
+];
 
 /// What the command line says of the server. What is `None` comes from the environment, the file or the defaults.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) admin_listen: Option<SocketAddr>,
     /// File of settings.
     pub(crate) config: Option<PathBuf>,
+    /// People whom the address book begins with.
+    pub(crate) load_people: Option<PathBuf>,
     /// How much is logged.
     pub(crate) log_level: Option<&'static str>,
 }
@@ -115,6 +121,7 @@ impl Settings {
             ("server.listen", self.listen.map(|address| address.to_string())),
             ("admin.listen", self.admin_listen.map(|address| address.to_string())),
             ("store.dir", self.data_dir.map(|dir| dir.display().to_string())),
+            ("addressbook.load", self.load_people.map(|file| file.display().to_string())),
             ("log.level", self.log_level.map(ToOwned::to_owned)),
         ];
         let overrides = given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();

@@ -19,6 +19,8 @@ mod model;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod storage;
 #[cfg(test)]
 mod watch;

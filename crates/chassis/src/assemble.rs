@@ -7,7 +7,7 @@ use crate::{
     health::{self, HealthService},
     metrics::{Labels, Shards},
     reflection::{self, Described},
-    serve::{Phase, Plan, Shard},
+    serve::{Keepalive, Phase, Plan, Shard},
     service::{MethodInfo, Registered, contract},
 };
 use http::HeaderValue;
@@ -150,5 +150,14 @@ pub(crate) fn plan(config: &ServerConfig) -> Plan {
         handshake_limit: config.handshake_limit.get(),
         first_call_limit: config.first_call_limit.get(),
         flush_limit: config.flush_limit.get(),
+        max_age: config.max_connection_age.some(),
+        age_grace: config.max_connection_age_grace.get(),
+        max_idle: config.max_connection_idle.some(),
+        keepalive: config
+            .keepalive_interval
+            .some()
+            .map(|interval| Keepalive { interval, timeout: config.keepalive_timeout.get() }),
+        min_ping_interval: config.min_ping_interval.some(),
+        pings_without_calls: config.pings_without_calls,
     }
 }

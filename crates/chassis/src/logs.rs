@@ -2,8 +2,9 @@
 
 mod called;
 
-use crate::{LogConfig, LogFormat, panics, trace::SPANS};
+use crate::{LogConfig, LogFormat, panics};
 use called::Called;
+use campus_call::SPANS;
 use campus_telemetry::Telemetry;
 use std::io::{self, IsTerminal};
 use tracing::level_filters::LevelFilter;

@@ -6,10 +6,7 @@ use campus_chassis::{App, AppBuilder, BuildInfo, Skip, Tracer, config::OutOfRang
 use campus_schema::Schema;
 use campus_store::{Store, StoreError};
 
-use crate::{
-    Observer, Part, Settings, metrics,
-    part::{Mount, Opened},
-};
+use crate::{Observer, Opening, Part, Settings, metrics};
 
 /// Why a process could not start.
 #[derive(Debug, thiserror::Error)]
@@ -37,18 +34,28 @@ pub enum StartError {
     /// The contract cannot be read.
     #[error("fault in this build: {0}")]
     Contract(#[from] campus_schema::SchemaError),
-    /// A service did not hand the server on.
-    #[error("fault in this build: a service kept the server to itself")]
-    Lost,
+    /// A file of records that a setting names cannot be taken over.
+    #[error("{setting}: {}: {why}", path.display())]
+    Load {
+        /// The setting.
+        setting: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and where.
+        why: String,
+    },
+    /// Records cannot be read or written.
+    #[error(transparent)]
+    Records(#[from] campus_resource::Error),
 }
 
 impl StartError {
     /// What the process exits with.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Folder { .. } | Self::Store(_) => exit::STORAGE,
-            Self::Setting(_) | Self::Listen(_) => exit::USAGE,
-            Self::Kind(_) | Self::Contract(_) | Self::Lost => exit::INTERNAL,
+            Self::Folder { .. } | Self::Store(_) | Self::Records(_) => exit::STORAGE,
+            Self::Setting(_) | Self::Listen(_) | Self::Load { .. } => exit::USAGE,
+            Self::Kind(_) | Self::Contract(_) => exit::INTERNAL,
         }
     }
 }
@@ -114,16 +121,15 @@ impl Host {
         let dir = &settings.store.dir;
         fs::create_dir_all(dir).map_err(|why| StartError::Folder { path: dir.clone(), why })?;
         let schema = Schema::from_descriptors(campus_proto::DESCRIPTORS)?;
-        let builder = App::builder(&settings.server, &settings.admin).build_info(info).tracer(tracer);
-        let builder = builder.descriptors(campus_proto::DESCRIPTORS);
-        let (mut app, mut stores) = (Some(builder), Vec::new());
+        let app = App::builder(&settings.server, &settings.admin).build_info(info).tracer(tracer);
+        let mut app = app.descriptors(campus_proto::DESCRIPTORS);
+        let mut stores = Vec::new();
         for part in parts {
-            let opened = part.open(&schema, &settings.store).await?;
-            stores.push((part.name, opened.store.clone()));
-            app = app.map(|app| watched(app, &opened));
-            (opened.mount)(opened.collection, Mount(&mut app));
+            let opened = (part.open)(Opening { settings, schema: &schema, name: part.name }).await?;
+            app = watched((opened.mount)(app), part.name, &opened.store);
+            stores.push((part.name, opened.store));
         }
-        let app = app.ok_or(StartError::Lost)?.build()?;
+        let app = app.build()?;
         app.metrics().register(|registry| metrics::register(registry, &stores));
         Ok(Self { app, stores })
     }
@@ -152,12 +158,11 @@ impl Host {
     }
 }
 
-/// Readiness asks the store; a drain ends the watches.
-fn watched(app: AppBuilder, opened: &Opened) -> AppBuilder {
-    let (store, collection) = (opened.store.clone(), opened.collection.clone());
-    app.ready_check(format!("{}.store", opened.name), move || {
+/// Readiness asks the store.
+fn watched(app: AppBuilder, name: &str, store: &Store) -> AppBuilder {
+    let store = store.clone();
+    app.ready_check(format!("{name}.store"), move || {
         let store = store.clone();
         async move { store.check().await.map_err(|why| why.to_string()) }
     })
-    .on_drain(move || collection.stop_watches())
 }

@@ -22,6 +22,8 @@ pub struct Settings {
     pub store: StoreSettings,
     /// Traces and metrics sent by OTLP; where to is said by the `OTEL_*` variables.
     pub telemetry: TelemetrySettings,
+    /// The address book.
+    pub addressbook: AddressBookSettings,
 }
 
 impl Settings {
@@ -105,6 +107,14 @@ impl StoreSettings {
             ..campus_store::Config::default()
         }
     }
+}
+
+/// What the address book begins with.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AddressBookSettings {
+    /// A JSON file of people, of whom those that the book does not have are added at the start.
+    pub load: Option<PathBuf>,
 }
 
 /// The platform's folder for data of a user's programs, or `campus-data` here where there is none.

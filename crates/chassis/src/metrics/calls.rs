@@ -1,7 +1,7 @@
 //! Adds the shards' counters up when they are scraped.
 
 use super::{
-    counters::{BOUNDS, CODES, Counters, Traffic},
+    counters::{BOUNDS, CODES, Closed, Counters, Traffic},
     names,
 };
 use crate::call::{Admission, Buffers, Class};
@@ -138,6 +138,16 @@ impl Shards {
         })
     }
 
+    fn closed(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let (name, help, kind) = (bare(names::CLOSED, MetricType::Counter), "Connections closed", MetricType::Counter);
+        let mut metric = encoder.encode_descriptor(name, help, None, kind)?;
+        for (i, reason) in Closed::NAMES.iter().enumerate() {
+            let count = self.traffic.iter().filter_map(|t| t.closed.get(i)).map(|n| n.load(Relaxed)).sum();
+            encode(&mut metric, &[("reason", *reason)], kind, count)?;
+        }
+        Ok(())
+    }
+
     fn histogram(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         let help = "Time from the head of a request to the end of its reply";
         let mut metric = encoder.encode_descriptor(names::HANDLING, help, None, MetricType::Histogram)?;
@@ -221,6 +231,7 @@ impl Collector for Shards {
             #[expect(clippy::cast_precision_loss, reason = "Prometheus values are doubles")]
             single(e, (name, help, kind), value as f64)?;
         }
+        self.closed(e)?;
         let draining = self.drain.get().map_or(0.0, |begun| begun.elapsed().as_secs_f64());
         single(e, (names::DRAINING, "Time since the server was told to stop; 0 before", Gauge), draining)?;
         Ok(())

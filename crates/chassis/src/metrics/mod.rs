@@ -6,7 +6,7 @@ pub mod names;
 mod process;
 
 pub(crate) use calls::{Labels, Shards};
-pub(crate) use counters::{Counters, Traffic};
+pub(crate) use counters::{Closed, Counters, Traffic};
 
 use crate::BuildInfo;
 use prometheus_client::{

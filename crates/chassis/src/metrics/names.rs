@@ -26,6 +26,8 @@ pub const CONNECTIONS: &str = "grpc_server_connections";
 pub const ACCEPTED: &str = "grpc_server_connections_accepted_total";
 /// Connections refused because `max_connections` were open.
 pub const REFUSED: &str = "grpc_server_connections_refused_total";
+/// Connections closed, by `reason`.
+pub const CLOSED: &str = "grpc_server_connections_closed_total";
 /// Open HTTP/2 streams.
 pub const STREAMS: &str = "grpc_server_streams";
 /// Bytes read from connections, HTTP/2 framing included.

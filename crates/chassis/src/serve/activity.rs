@@ -14,7 +14,8 @@ pub(super) struct Activity {
     pub(super) caller: Arc<Caller>,
     received: AtomicU64,
     open: AtomicU64,
-    called: AtomicBool,
+    calls: AtomicU64,
+    flooded: AtomicBool,
 }
 
 impl Activity {
@@ -25,7 +26,8 @@ impl Activity {
             caller: Arc::new(Caller::new(peer, share)),
             received: AtomicU64::new(0),
             open: AtomicU64::new(0),
-            called: AtomicBool::new(false),
+            calls: AtomicU64::new(0),
+            flooded: AtomicBool::new(false),
         })
     }
 
@@ -39,7 +41,17 @@ impl Activity {
     }
 
     pub(super) fn call(&self) {
-        self.called.store(true, Relaxed);
+        self.calls.fetch_add(1, Relaxed);
+    }
+
+    /// The client has pinged too often.
+    pub(super) fn flood(&self) {
+        self.flooded.store(true, Relaxed);
+    }
+
+    /// Whether the client has pinged too often.
+    pub(super) fn flooded(&self) -> bool {
+        self.flooded.load(Relaxed)
     }
 
     /// Bytes read so far.
@@ -47,9 +59,9 @@ impl Activity {
         self.received.load(Relaxed)
     }
 
-    /// Whether there was a call yet.
-    pub(super) fn called(&self) -> bool {
-        self.called.load(Relaxed)
+    /// Calls so far.
+    pub(super) fn calls(&self) -> u64 {
+        self.calls.load(Relaxed)
     }
 
     /// Whether no stream is open now.

@@ -31,6 +31,19 @@ pub(crate) struct Plan {
     pub(crate) handshake_limit: Duration,
     pub(crate) first_call_limit: Duration,
     pub(crate) flush_limit: Duration,
+    pub(crate) max_age: Option<Duration>,
+    pub(crate) age_grace: Duration,
+    pub(crate) max_idle: Option<Duration>,
+    pub(crate) keepalive: Option<Keepalive>,
+    pub(crate) min_ping_interval: Option<Duration>,
+    pub(crate) pings_without_calls: bool,
+}
+
+/// When a client that is not heard of is asked for a sign of life.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keepalive {
+    pub(crate) interval: Duration,
+    pub(crate) timeout: Duration,
 }
 
 /// What the connections of one shard share.

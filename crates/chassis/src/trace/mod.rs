@@ -10,9 +10,6 @@ use campus_call::{Peer, Trace};
 use http::HeaderMap;
 use opentelemetry::{Context, trace::TraceContextExt};
 
-/// The target of every span that is meant for the collector; log lines have others.
-pub const SPANS: &str = "campus.span";
-
 /// Traces calls. Without a [`Sampler`] no span is made, and callers' traces are passed on all the same.
 #[derive(Clone, Copy, Debug)]
 pub struct Tracer {

@@ -1,7 +1,7 @@
 //! The span of a call (OpenTelemetry semantic conventions for RPC servers).
 
-use super::{About, SPANS, context};
-use campus_call::Trace;
+use super::{About, context};
+use campus_call::{SPANS, Trace};
 use campus_telemetry::with_trace_id;
 use http::HeaderMap;
 use opentelemetry::{

@@ -7,6 +7,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -64,6 +65,19 @@ pub(crate) enum Io {
     Tcp(tokio::net::TcpStream),
     /// Whatever else carries bytes.
     Other(Box<dyn Duplex>),
+}
+
+impl Io {
+    /// Has the kernel give up a client that leaves what was sent unanswered for this long (gRPC proposal A18): a PING
+    /// cannot be sent where nothing can.
+    pub(crate) fn give_up_after(&self, limit: Option<Duration>) {
+        match self {
+            // Not every platform can; where it cannot, TCP's own patience holds.
+            #[cfg(target_os = "linux")]
+            Self::Tcp(stream) => drop(socket2::SockRef::from(stream).set_tcp_user_timeout(limit)),
+            _ => {}
+        }
+    }
 }
 
 /// Does the same with whatever is inside.

@@ -1,6 +1,6 @@
 //! How many calls the whole server takes at once.
 
-use crate::support::{Answer, Note, Raw, Server, eventually, get, metric, reason, server_config};
+use crate::support::{Answer, Note, Bare, Server, eventually, get, metric, reason, server_config};
 use campus_chassis::{AdminConfig, ServerConfig, config::HumanDuration};
 use std::time::Duration;
 use tonic::Code;
@@ -31,12 +31,12 @@ fn check_refusal(answer: &Answer, class: &str) {
 async fn unary_calls_over_the_limit_are_refused_before_their_message_is_read_and_counted() {
     let server = Server::with(limited(2, 10)).await;
     // On both shards: the limit is the server's.
-    let (mut one, mut other) = (Raw::to(&server).await, Raw::to(&server).await);
+    let (mut one, mut other) = (Bare::to(&server).await, Bare::to(&server).await);
     let _first = one.open("Echo", &[]).await;
     let _second = other.open("Echo", &[]).await;
     eventually(async || in_flight(&server, "unary").await == 2.0).await;
-    for raw in [&mut one, &mut other] {
-        let (response, _body) = raw.open("Echo", &[]).await;
+    for bare in [&mut one, &mut other] {
+        let (response, _body) = bare.open("Echo", &[]).await;
         check_refusal(&Answer::to(response).await, "unary");
     }
     // Streams have places of their own.
@@ -50,22 +50,22 @@ async fn unary_calls_over_the_limit_are_refused_before_their_message_is_read_and
 #[tokio::test]
 async fn streams_over_the_limit_are_refused_and_unary_calls_go_on() {
     let server = Server::with(limited(10, 2)).await;
-    let mut raw = Raw::to(&server).await;
-    let _calls = (raw.open("Endless", &[]).await, raw.open("Collect", &[]).await);
+    let mut bare = Bare::to(&server).await;
+    let _calls = (bare.open("Endless", &[]).await, bare.open("Collect", &[]).await);
     eventually(async || in_flight(&server, "stream").await == 2.0).await;
     for method in ["Endless", "Collect"] {
-        let (response, _body) = raw.open(method, &[]).await;
+        let (response, _body) = bare.open(method, &[]).await;
         check_refusal(&Answer::to(response).await, "stream");
     }
-    assert_eq!(raw.note("Echo", &[], note(1)).await.status().code(), Code::Ok);
+    assert_eq!(bare.note("Echo", &[], note(1)).await.status().code(), Code::Ok);
     server.stop().await;
 }
 
 #[tokio::test]
 async fn health_and_reflection_get_in_however_many_calls_there_are() {
     let server = Server::with(limited(1, 1)).await;
-    let mut raw = Raw::to(&server).await;
-    let _calls = (raw.open("Echo", &[]).await, raw.open("Collect", &[]).await);
+    let mut bare = Bare::to(&server).await;
+    let _calls = (bare.open("Echo", &[]).await, bare.open("Collect", &[]).await);
     eventually(async || in_flight(&server, "unary").await + in_flight(&server, "stream").await == 2.0).await;
     let mut health = tonic_health::pb::health_client::HealthClient::new(server.channel().await);
     for _ in 0..10 {
@@ -79,7 +79,7 @@ async fn health_and_reflection_get_in_however_many_calls_there_are() {
 #[tokio::test]
 async fn however_a_call_ends_its_place_is_free_again() {
     let server = Server::with(limited(1, 1)).await;
-    let mut raw = Raw::to(&server).await;
+    let mut bare = Bare::to(&server).await;
     for _ in 0..3 {
         for (method, code) in [
             ("Echo", Code::Ok),
@@ -89,12 +89,12 @@ async fn however_a_call_ends_its_place_is_free_again() {
             ("PanicLater", Code::Internal),
             ("Fail", Code::NotFound),
         ] {
-            assert_eq!(raw.note(method, &[], note(1)).await.status().code(), code, "{method}");
+            assert_eq!(bare.note(method, &[], note(1)).await.status().code(), code, "{method}");
         }
         for method in ["Wait", "Endless"] {
-            let late = raw.note(method, &[("grpc-timeout", "10m")], note(60_000)).await;
+            let late = bare.note(method, &[("grpc-timeout", "10m")], note(60_000)).await;
             assert_eq!(late.status().code(), Code::DeadlineExceeded, "{method}");
-            let (_, mut left) = raw.open(method, &[]).await;
+            let (_, mut left) = bare.open(method, &[]).await;
             left.send_reset(h2::Reason::CANCEL);
             eventually(async || in_flight(&server, "unary").await + in_flight(&server, "stream").await == 0.0).await;
         }
@@ -107,12 +107,12 @@ async fn a_server_that_refuses_for_long_is_not_ready_until_it_refuses_no_more() 
     let admin = AdminConfig { saturated_limit: HumanDuration::millis(200), ..crate::support::admin_config() };
     let server = Server::launch_with(&limited(1, 1), &admin, |builder| builder);
     eventually(async || get(server.admin, "/readyz").await.code == 200).await;
-    let mut raw = Raw::to(&server).await;
-    let (_reply, mut held) = raw.open("Echo", &[]).await;
+    let mut bare = Bare::to(&server).await;
+    let (_reply, mut held) = bare.open("Echo", &[]).await;
     eventually(async || in_flight(&server, "unary").await == 1.0).await;
     let begun = std::time::Instant::now();
     eventually(async || {
-        check_refusal(&raw.note("Echo", &[], note(0)).await, "unary");
+        check_refusal(&bare.note("Echo", &[], note(0)).await, "unary");
         get(server.admin, "/readyz").await.code == 503
     })
     .await;

@@ -1,6 +1,6 @@
 //! How many bytes the server holds for calls whose clients send half or take nothing.
 
-use crate::support::{Answer, Note, Raw, Server, eventually, framed, metric, note, number, reason, server_config};
+use crate::support::{Answer, Note, Bare, Server, eventually, framed, metric, note, number, reason, server_config};
 use bytes::Bytes;
 use campus_chassis::{ServerConfig, config::ByteSize};
 use prost::Message;
@@ -40,15 +40,15 @@ fn unfinished() -> Bytes {
 async fn messages_that_are_never_finished_cost_no_more_than_the_budget() {
     let server = server().await;
     let mut calls = Vec::new();
-    let (mut raws, mut refused) = (Vec::new(), 0);
+    let (mut bares, mut refused) = (Vec::new(), 0);
     for _ in 0..3 {
-        let mut raw = Raw::to(&server).await;
+        let mut bare = Bare::to(&server).await;
         for _ in 0..3 {
-            let (response, mut body) = raw.open("Echo", &[]).await;
+            let (response, mut body) = bare.open("Echo", &[]).await;
             body.send_data(unfinished(), false).unwrap();
             calls.push((tokio::spawn(Answer::to(response)), body));
         }
-        raws.push(raw);
+        bares.push(bare);
     }
     // Nine times 3 MiB: a connection can have one of them begun in its half, the server two.
     eventually(async || {
@@ -67,7 +67,7 @@ async fn messages_that_are_never_finished_cost_no_more_than_the_budget() {
         }
     }
     assert!(refused >= 7, "{refused}");
-    drop(raws);
+    drop(bares);
     eventually(async || held(&server).await == 0.0).await;
     // There is room again.
     assert!(server.client().await.unary("Echo", note(&"x".repeat(3 << 20))).await.is_ok());
@@ -78,17 +78,17 @@ async fn messages_that_are_never_finished_cost_no_more_than_the_budget() {
 async fn replies_that_are_not_taken_cost_no_more_than_the_budget_and_are_given_back() {
     let server = server().await;
     let mut replies = Vec::new();
-    let mut raws = Vec::new();
+    let mut bares = Vec::new();
     for _ in 0..3 {
-        let mut raw = Raw::to(&server).await;
+        let mut bare = Bare::to(&server).await;
         for _ in 0..10 {
-            let (response, mut body) = raw.open("Big", &[]).await;
+            let (response, mut body) = bare.open("Big", &[]).await;
             let ask = Note { text: String::new(), number: 1 << 20 };
             body.send_data(framed(0, &ask.encode_to_vec()), true).unwrap();
             // The head comes at once; of the body nothing is taken.
             replies.push(crate::support::within(response).await.unwrap().into_body());
         }
-        raws.push(raw);
+        bares.push(bare);
         let now = held(&server).await;
         assert!((ALL / 4.0..=ALL).contains(&now), "{now} bytes");
     }
@@ -108,7 +108,7 @@ async fn replies_that_are_not_taken_cost_no_more_than_the_budget_and_are_given_b
         }
     }
     assert!(refused >= 30 - 8, "{refused}");
-    drop(raws);
+    drop(bares);
     eventually(async || held(&server).await == 0.0).await;
     assert!(server.client().await.unary("Big", number(3 << 20)).await.is_ok());
     server.stop().await;

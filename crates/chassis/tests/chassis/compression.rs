@@ -1,7 +1,7 @@
 //! gzip and zstd, both ways.
 
 use crate::support::{
-    Answer, Client, Note, Raw, Server, eventually, framed, metric, note, number, path, reason, server_config, within,
+    Answer, Client, Note, Bare, Server, eventually, framed, metric, note, number, path, reason, server_config, within,
 };
 use bytes::Bytes;
 use campus_chassis::{CompressReplies, ServerConfig, config::ByteSize};
@@ -86,28 +86,28 @@ async fn traffic(server: &Server) -> (f64, f64) {
 #[tokio::test]
 async fn a_reply_mirrors_the_request_where_the_client_accepts_it_and_small_messages_stay_as_they_are() {
     let server = replying(CompressReplies::Mirror).await;
-    let mut raw = Raw::to(&server).await;
+    let mut bare = Bare::to(&server).await;
     let (small, large) = (text(&"x".repeat(500)), text(&"campus ".repeat(500)));
     for encoding in BOTH {
         let headers = [("grpc-encoding", encoding), ("grpc-accept-encoding", "identity, gzip ,zstd")];
-        let answer = raw.call("Echo", &headers, packed_note(encoding, &large)).await;
+        let answer = bare.call("Echo", &headers, packed_note(encoding, &large)).await;
         assert_eq!(answer.head("grpc-encoding"), encoding);
         assert_eq!(answer.head("grpc-accept-encoding"), "identity,gzip,zstd");
         let [(1, message)] = &answer.messages[..] else { panic!("{answer:?}") };
         assert!(message.len() < 300);
         assert_eq!(unpack(encoding, message), large.encode_to_vec());
-        let answer = raw.call("Echo", &headers, packed_note(encoding, &small)).await;
+        let answer = bare.call("Echo", &headers, packed_note(encoding, &small)).await;
         assert_eq!(answer.notes().remove(0), small);
         // It does not accept what it sends.
-        let answer = raw.call("Echo", &headers[..1], packed_note(encoding, &large)).await;
+        let answer = bare.call("Echo", &headers[..1], packed_note(encoding, &large)).await;
         assert!(!answer.head.contains_key("grpc-encoding"));
         assert_eq!(answer.notes().remove(0), large);
     }
     // It accepts, and does not compress.
-    let answer = raw.note("Echo", &[("grpc-accept-encoding", "gzip,zstd")], large.clone()).await;
+    let answer = bare.note("Echo", &[("grpc-accept-encoding", "gzip,zstd")], large.clone()).await;
     assert_eq!((answer.notes(), answer.head.contains_key("grpc-encoding")), (vec![large.clone()], false));
     // Nothing is said of compression to who says nothing of it.
-    assert!(!raw.note("Echo", &[], large).await.head.contains_key("grpc-accept-encoding"));
+    assert!(!bare.note("Echo", &[], large).await.head.contains_key("grpc-accept-encoding"));
     server.stop().await;
 }
 
@@ -121,10 +121,10 @@ async fn replies_can_be_compressed_for_all_who_accept_it_or_for_nobody() {
         (CompressReplies::Off, "identity,gzip,zstd", None),
     ] {
         let server = replying(compress).await;
-        let mut raw = Raw::to(&server).await;
+        let mut bare = Bare::to(&server).await;
         let headers = [("grpc-encoding", "gzip"), ("grpc-accept-encoding", accepts)];
         for headers in [&headers[..], &headers[1..]] {
-            let answer = raw.note("Echo", headers, large.clone()).await;
+            let answer = bare.note("Echo", headers, large.clone()).await;
             assert_eq!(answer.head.get("grpc-encoding").map(|name| name.to_str().unwrap()), found, "{accepts}");
             assert_eq!(answer.messages[0].0, u8::from(found.is_some()), "{accepts}");
         }
@@ -137,16 +137,16 @@ async fn each_message_of_a_stream_is_compressed_by_itself() {
     let config =
         ServerConfig { compress_replies: CompressReplies::Accepted, compress_over: ByteSize(0), ..server_config() };
     let server = Server::with(config).await;
-    let mut raw = Raw::to(&server).await;
+    let mut bare = Bare::to(&server).await;
     for encoding in BOTH {
-        let answer = raw.note("Heap", &[("grpc-accept-encoding", encoding)], number(20).into_inner()).await;
+        let answer = bare.note("Heap", &[("grpc-accept-encoding", encoding)], number(20).into_inner()).await;
         assert_eq!(answer.messages.len(), 20);
         for (flag, message) in &answer.messages {
             assert!(*flag == 1 && message.len() < 1000);
             assert_eq!(Note::decode(&*unpack(encoding, message)).unwrap().text.len(), 100 << 10);
         }
         // What would not be smaller is not compressed, although it may be.
-        let answer = raw.note("Count", &[("grpc-accept-encoding", encoding)], number(100).into_inner()).await;
+        let answer = bare.note("Count", &[("grpc-accept-encoding", encoding)], number(100).into_inner()).await;
         let numbers: Vec<u64> = answer.notes().iter().map(|note| note.number).collect();
         assert_eq!(numbers, (0..100).collect::<Vec<_>>());
     }
@@ -156,7 +156,7 @@ async fn each_message_of_a_stream_is_compressed_by_itself() {
 #[tokio::test]
 async fn compressed_and_plain_messages_may_alternate_and_come_in_any_pieces() {
     let server = Server::start().await;
-    let mut raw = Raw::to(&server).await;
+    let mut bare = Bare::to(&server).await;
     for encoding in BOTH {
         let note = text(&"campus ".repeat(50));
         let mut bytes = Vec::new();
@@ -165,7 +165,7 @@ async fn compressed_and_plain_messages_may_alternate_and_come_in_any_pieces() {
             bytes.extend_from_slice(&framed(0, &note.encode_to_vec()));
         }
         for piece in [1, 7, 1000, bytes.len()] {
-            let (response, mut body) = raw.open("Collect", &[("grpc-encoding", encoding)]).await;
+            let (response, mut body) = bare.open("Collect", &[("grpc-encoding", encoding)]).await;
             for chunk in bytes.chunks(piece) {
                 body.send_data(Bytes::copy_from_slice(chunk), false).unwrap();
             }
@@ -180,16 +180,16 @@ async fn compressed_and_plain_messages_may_alternate_and_come_in_any_pieces() {
 async fn a_message_that_unpacks_to_more_than_the_limit_is_refused_and_one_at_the_limit_passes() {
     let config = ServerConfig { max_message_in: ByteSize::kib(1), ..server_config() };
     let server = Server::with(config).await;
-    let mut raw = Raw::to(&server).await;
+    let mut bare = Bare::to(&server).await;
     for encoding in BOTH {
         let headers = [("grpc-encoding", encoding)];
         // Three bytes of tag and length beside the text.
-        let answer = raw.call("Echo", &headers, packed_note(encoding, &text(&"x".repeat(1024 - 3)))).await;
+        let answer = bare.call("Echo", &headers, packed_note(encoding, &text(&"x".repeat(1024 - 3)))).await;
         assert_eq!(answer.status().code(), Code::Ok);
-        let answer = raw.call("Echo", &headers, packed_note(encoding, &text(&"x".repeat(1024 - 2)))).await;
+        let answer = bare.call("Echo", &headers, packed_note(encoding, &text(&"x".repeat(1024 - 2)))).await;
         check(&answer, Code::ResourceExhausted, "REQUEST_TOO_LARGE");
         let bomb = framed(1, &pack(encoding, &vec![0; 500_000]));
-        check(&raw.call("Echo", &headers, bomb).await, Code::ResourceExhausted, "REQUEST_TOO_LARGE");
+        check(&bare.call("Echo", &headers, bomb).await, Code::ResourceExhausted, "REQUEST_TOO_LARGE");
     }
     server.stop().await;
 }
@@ -198,11 +198,11 @@ async fn a_message_that_unpacks_to_more_than_the_limit_is_refused_and_one_at_the
 async fn many_small_bombs_in_one_stream_are_unpacked_one_by_one() {
     let config = ServerConfig { max_buffered: ByteSize::mib(16), ..server_config() };
     let server = Server::with(config).await;
-    let mut raw = Raw::to(&server).await;
+    let mut bare = Bare::to(&server).await;
     // 100 times 3 MiB in a few hundred bytes each: all at once would be over what the server may hold.
     let note = Note { text: "x".repeat(3 << 20), number: 0 };
     let bombs = packed_note("zstd", &note).repeat(100);
-    let answer = raw.call("Collect", &[("grpc-encoding", "zstd")], bombs).await;
+    let answer = bare.call("Collect", &[("grpc-encoding", "zstd")], bombs).await;
     assert_eq!(answer.notes()[0].number, 100, "{answer:?}");
     eventually(async || metric(&server, "grpc_server_buffered_bytes").await == 0.0).await;
     server.stop().await;
@@ -211,13 +211,13 @@ async fn many_small_bombs_in_one_stream_are_unpacked_one_by_one() {
 #[tokio::test]
 async fn an_encoding_that_is_not_understood_is_unimplemented_and_what_is_understood_is_told() {
     let server = Server::start().await;
-    let mut raw = Raw::to(&server).await;
+    let mut bare = Bare::to(&server).await;
     for encoding in ["deflate", "snappy", "GZIP", ""] {
-        let answer = raw.call("Panic", &[("grpc-encoding", encoding)], framed(1, b"abc")).await;
+        let answer = bare.call("Panic", &[("grpc-encoding", encoding)], framed(1, b"abc")).await;
         check(&answer, Code::Unimplemented, "UNKNOWN_ENCODING");
         assert_eq!(answer.head("grpc-accept-encoding"), "identity,gzip,zstd");
     }
-    let plain = raw.note("Echo", &[("grpc-encoding", "identity")], text("x")).await;
+    let plain = bare.note("Echo", &[("grpc-encoding", "identity")], text("x")).await;
     assert_eq!(plain.notes(), [text("x")]);
     server.stop().await;
 }
@@ -225,7 +225,7 @@ async fn an_encoding_that_is_not_understood_is_unimplemented_and_what_is_underst
 #[tokio::test]
 async fn flags_and_bytes_that_break_the_protocol_are_internal_and_end_their_call_only() {
     let server = Server::start().await;
-    let mut raw = Raw::to(&server).await;
+    let mut bare = Bare::to(&server).await;
     let good = pack("gzip", &text(&"campus ".repeat(500)).encode_to_vec());
     let cut = framed(1, &good);
     for (encoding, body, why) in [
@@ -243,7 +243,7 @@ async fn flags_and_bytes_that_break_the_protocol_are_internal_and_end_their_call
     ] {
         let headers: Vec<_> = encoding.map(|encoding| ("grpc-encoding", encoding)).into_iter().collect();
         for method in ["Echo", "Count", "Collect"] {
-            check(&raw.call(method, &headers, body.clone()).await, Code::Internal, why);
+            check(&bare.call(method, &headers, body.clone()).await, Code::Internal, why);
         }
     }
     assert!(Client(server.channel().await).unary("Echo", note("still here")).await.is_ok());

@@ -1,6 +1,6 @@
 //! What calls and replies say of themselves beside their messages.
 
-use crate::support::{Answer, Note, Raw, Server, reason, server_config};
+use crate::support::{Answer, Note, Bare, Server, reason, server_config};
 use campus_chassis::ServerConfig;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
@@ -20,9 +20,9 @@ fn named(status: &Status) -> String {
 #[tokio::test]
 async fn the_request_id_of_a_client_reaches_the_handler_and_comes_back() {
     let server = Server::start().await;
-    let mut raw = Raw::to(&server).await;
+    let mut bare = Bare::to(&server).await;
     for given in ["order-7/x", "x", &"y".repeat(128)] {
-        let answer = raw.note("Who", &[("x-request-id", given)], note(0)).await;
+        let answer = bare.note("Who", &[("x-request-id", given)], note(0)).await;
         assert_eq!(id(&answer), given);
         let who = answer.notes().remove(0).text;
         assert!(who.starts_with(&format!("{given} 127.0.0.1:")), "{who}");
@@ -33,11 +33,11 @@ async fn the_request_id_of_a_client_reaches_the_handler_and_comes_back() {
 #[tokio::test]
 async fn a_call_with_no_usable_request_id_gets_one_of_its_own() {
     let server = Server::start().await;
-    let mut raw = Raw::to(&server).await;
+    let mut bare = Bare::to(&server).await;
     let mut seen = std::collections::HashSet::new();
     for given in [None, None, Some(""), Some("a b"), Some(&*"y".repeat(129))] {
         let headers: Vec<_> = given.map(|given| ("x-request-id", given)).into_iter().collect();
-        let answer = raw.note("Who", &headers, note(0)).await;
+        let answer = bare.note("Who", &headers, note(0)).await;
         assert!(id(&answer).len() == 16 && id(&answer).bytes().all(|byte| byte.is_ascii_hexdigit()), "{}", id(&answer));
         assert!(answer.notes()[0].text.starts_with(id(&answer)));
         assert!(seen.insert(id(&answer).to_owned()));
@@ -48,7 +48,7 @@ async fn a_call_with_no_usable_request_id_gets_one_of_its_own() {
 #[tokio::test]
 async fn every_error_names_its_request_and_keeps_its_details() {
     let server = Server::start().await;
-    let mut raw = Raw::to(&server).await;
+    let mut bare = Bare::to(&server).await;
     for (method, code, why) in [
         // Of the handler, in the head and behind messages; of the chassis; of no method at all.
         ("Trailers", Code::NotFound, Some("WHY")),
@@ -57,14 +57,14 @@ async fn every_error_names_its_request_and_keeps_its_details() {
         ("PanicLater", Code::Internal, Some("PANIC")),
         ("Nope", Code::Unimplemented, Some("UNKNOWN_METHOD")),
     ] {
-        let answer = raw.note(method, &[("x-request-id", "r-1")], note(1)).await;
+        let answer = bare.note(method, &[("x-request-id", "r-1")], note(1)).await;
         let status = answer.status();
         assert_eq!((status.code(), named(&status).as_str(), id(&answer)), (code, "r-1", "r-1"), "{method}");
         assert_eq!(status.get_details_error_info().map(|info| info.reason).as_deref(), why, "{method}");
     }
-    let late = raw.note("Wait", &[("x-request-id", "r-2"), ("grpc-timeout", "20m")], note(60_000)).await;
+    let late = bare.note("Wait", &[("x-request-id", "r-2"), ("grpc-timeout", "20m")], note(60_000)).await;
     assert_eq!((late.status().code(), named(&late.status()).as_str()), (Code::DeadlineExceeded, "r-2"));
-    let fine = raw.note("Echo", &[], note(1)).await;
+    let fine = bare.note("Echo", &[], note(1)).await;
     assert!(!fine.end.contains_key("grpc-status-details-bin"));
     server.stop().await;
 }
@@ -73,9 +73,9 @@ async fn every_error_names_its_request_and_keeps_its_details() {
 async fn every_reply_says_who_served_it_and_how_long_it_took() {
     let config = ServerConfig { name: Some("campus-7".to_owned()), ..server_config() };
     let server = Server::with(config).await;
-    let mut raw = Raw::to(&server).await;
+    let mut bare = Bare::to(&server).await;
     for (method, number, at_least) in [("Wait", 30, 30.0), ("Count", 3, 0.0), ("Trailers", 1, 0.0), ("Nope", 0, 0.0)] {
-        let answer = raw.note(method, &[], note(number)).await;
+        let answer = bare.note(method, &[], note(number)).await;
         assert_eq!(answer.head("x-served-by"), "campus-7", "{method}");
         let timing = answer.end("server-timing");
         let milliseconds: f64 = timing.strip_prefix("total;dur=").unwrap().parse().unwrap();
@@ -87,9 +87,9 @@ async fn every_reply_says_who_served_it_and_how_long_it_took() {
 #[tokio::test]
 async fn what_a_handler_adds_is_in_the_trailers_of_a_success_and_of_a_failure() {
     let server = Server::start().await;
-    let mut raw = Raw::to(&server).await;
+    let mut bare = Bare::to(&server).await;
     for number in [0, 1] {
-        let answer = raw.note("Trailers", &[], note(number)).await;
+        let answer = bare.note("Trailers", &[], note(number)).await;
         assert_eq!(answer.end("x-rows"), "7");
         assert_eq!(answer.end("x-token-bin"), "AP8");
         assert_eq!(answer.end("grpc-status"), if number == 0 { "0" } else { "5" });
@@ -100,14 +100,14 @@ async fn what_a_handler_adds_is_in_the_trailers_of_a_success_and_of_a_failure() 
 #[tokio::test]
 async fn metadata_of_names_that_are_grpcs_own_is_refused_by_name() {
     let server = Server::start().await;
-    let mut raw = Raw::to(&server).await;
+    let mut bare = Bare::to(&server).await;
     for name in ["grpc-status", "grpc-message", "grpc-mine", "grpc-status-details-bin"] {
-        let status = raw.note("Panic", &[(name, "0")], note(0)).await.status();
+        let status = bare.note("Panic", &[(name, "0")], note(0)).await.status();
         assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "RESERVED_METADATA"), "{name}");
         assert!(status.message().contains(name), "{}", status.message());
     }
     for name in ["grpc-previous-rpc-attempts", "grpc-message-type", "grpc-trace-bin", "grpc-tags-bin", "x-grpc-mine"] {
-        assert_eq!(raw.note("Echo", &[(name, "AAAA")], note(0)).await.status().code(), Code::Ok, "{name}");
+        assert_eq!(bare.note("Echo", &[(name, "AAAA")], note(0)).await.status().code(), Code::Ok, "{name}");
     }
     server.stop().await;
 }
@@ -115,12 +115,12 @@ async fn metadata_of_names_that_are_grpcs_own_is_refused_by_name() {
 #[tokio::test]
 async fn binary_metadata_must_be_base64() {
     let server = Server::start().await;
-    let mut raw = Raw::to(&server).await;
+    let mut bare = Bare::to(&server).await;
     for good in ["AP8", "AP8=", "AP8=,AAAA"] {
-        assert_eq!(raw.note("Echo", &[("x-token-bin", good)], note(0)).await.status().code(), Code::Ok, "{good}");
+        assert_eq!(bare.note("Echo", &[("x-token-bin", good)], note(0)).await.status().code(), Code::Ok, "{good}");
     }
     for bad in ["A", "-_-_", "AP 8"] {
-        let status = raw.note("Panic", &[("x-token-bin", bad)], note(0)).await.status();
+        let status = bare.note("Panic", &[("x-token-bin", bad)], note(0)).await.status();
         assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "INVALID_METADATA"), "{bad}");
         assert!(status.message().contains("x-token-bin"), "{}", status.message());
     }
@@ -130,8 +130,8 @@ async fn binary_metadata_must_be_base64() {
 #[tokio::test]
 async fn the_deadline_of_a_call_is_known_below() {
     let server = Server::start().await;
-    let mut raw = Raw::to(&server).await;
-    assert_eq!(raw.note("Who", &[], note(0)).await.notes()[0].number, 0);
-    assert_eq!(raw.note("Who", &[("grpc-timeout", "5S")], note(0)).await.notes()[0].number, 1);
+    let mut bare = Bare::to(&server).await;
+    assert_eq!(bare.note("Who", &[], note(0)).await.notes()[0].number, 0);
+    assert_eq!(bare.note("Who", &[("grpc-timeout", "5S")], note(0)).await.notes()[0].number, 1);
     server.stop().await;
 }

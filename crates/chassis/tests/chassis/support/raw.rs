@@ -1,100 +1,111 @@
-//! Calls whose headers and bytes are a test's own.
+//! HTTP/2 frame by frame, for what no well-behaved client does.
 
-use super::{Note, Server, h2, head, path, within};
-use bytes::Bytes;
-use h2::{SendStream, client::ResponseFuture};
-use http::HeaderMap;
-use prost::Message;
-use tonic::Status;
+use super::{PATIENCE, path};
+use std::net::SocketAddr;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
-/// Bytes behind a prefix.
-pub(crate) fn framed(flag: u8, message: &[u8]) -> Bytes {
-    let size = u32::try_from(message.len()).unwrap();
-    [&[flag][..], &size.to_be_bytes(), message].concat().into()
+pub(crate) const HEADERS: u8 = 1;
+pub(crate) const PING: u8 = 6;
+pub(crate) const GOAWAY: u8 = 7;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Frame {
+    pub(crate) kind: u8,
+    pub(crate) flags: u8,
+    pub(crate) stream: u32,
+    pub(crate) payload: Vec<u8>,
 }
 
-/// A connection, and the headers of its calls beside the usual ones.
-pub(crate) struct Raw {
-    connection: h2::client::SendRequest<Bytes>,
+impl Frame {
+    pub(crate) fn ping() -> Self {
+        Self { kind: PING, flags: 0, stream: 0, payload: vec![7; 8] }
+    }
+
+    /// The answer to a PING.
+    pub(crate) fn pong(&self) -> Self {
+        Self { flags: 1, ..self.clone() }
+    }
+
+    /// Last stream and code of a GOAWAY, and what it says.
+    pub(crate) fn goaway(&self) -> (u32, u32, String) {
+        assert_eq!(self.kind, GOAWAY, "{self:?}");
+        let number = |at: usize| u32::from_be_bytes(self.payload.get(at..at + 4).unwrap().try_into().unwrap());
+        (number(0), number(4), String::from_utf8_lossy(self.payload.get(8..).unwrap()).into_owned())
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let size = u32::try_from(self.payload.len()).unwrap().to_be_bytes();
+        let head = [size.get(1..).unwrap(), &[self.kind, self.flags], &self.stream.to_be_bytes()].concat();
+        [head, self.payload.clone()].concat()
+    }
 }
 
-/// What came back.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) head: HeaderMap,
-    /// Each message with its flag.
-    pub(crate) messages: Vec<(u8, Bytes)>,
-    /// The last headers: trailers, or the head when there are none.
-    pub(crate) end: HeaderMap,
-}
+/// A connection of which every frame is seen.
+pub(crate) struct Raw(pub(crate) TcpStream);
 
 impl Raw {
-    pub(crate) async fn to(server: &Server) -> Self {
-        Self { connection: h2(server.grpc).await }
+    /// Connects and greets.
+    pub(crate) async fn connect(addr: SocketAddr) -> Self {
+        Self::greet(TcpStream::connect(addr).await.unwrap()).await
     }
 
-    /// Sends the head of a call.
-    pub(crate) async fn open(&mut self, method: &str, headers: &[(&str, &str)]) -> (ResponseFuture, SendStream<Bytes>) {
-        let request =
-            headers.iter().fold(head(path(method).as_str()), |head, (name, value)| head.header(*name, *value));
-        within(std::future::poll_fn(|cx| self.connection.poll_ready(cx))).await.unwrap();
-        self.connection.send_request(request.body(()).unwrap(), false).unwrap()
+    /// Greets on a connection that is there.
+    pub(crate) async fn greet(stream: TcpStream) -> Self {
+        let mut raw = Self(stream);
+        raw.0.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        raw
     }
 
-    /// A whole call that sends these bytes.
-    pub(crate) async fn call(&mut self, method: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
-        let (response, mut sender) = self.open(method, headers).await;
-        // The server may have answered already.
-        let _ = sender.send_data(body.into(), true);
-        Answer::to(response).await
+    pub(crate) async fn send(&mut self, frame: &Frame) {
+        self.0.write_all(&frame.bytes()).await.unwrap();
     }
 
-    /// A whole call that sends this note.
-    pub(crate) async fn note(&mut self, method: &str, headers: &[(&str, &str)], note: Note) -> Answer {
-        self.call(method, headers, framed(0, &note.encode_to_vec())).await
+    /// Sends if it can be sent at once and in one piece.
+    pub(crate) fn try_send(&mut self, frame: &Frame) -> std::io::Result<usize> {
+        self.0.try_write(&frame.bytes())
     }
-}
 
-impl Answer {
-    pub(crate) async fn to(response: ResponseFuture) -> Self {
-        let (parts, mut body) = within(response).await.unwrap().into_parts();
-        let mut bytes = Vec::new();
-        while let Some(data) = within(body.data()).await {
-            let data = data.unwrap();
-            body.flow_control().release_capacity(data.len()).unwrap();
-            bytes.extend_from_slice(&data);
+    /// Begins and ends the request of a call of the probe service with this message.
+    pub(crate) async fn call(&mut self, stream: u32, method: &str, message: &[u8]) {
+        // POST and http stand in the static table (RFC 7541, appendix A), as do the names of :path and content-type.
+        let mut block = vec![0x83, 0x86];
+        let literal = |name: u8, value: &str| {
+            let size = u8::try_from(value.len()).unwrap();
+            [&[name, size], value.as_bytes()].concat()
+        };
+        block.extend(literal(0x04, path(method).as_str()));
+        // An indexed name above 14 takes a second byte.
+        block.extend([0x0f, 0x10]);
+        block.extend(literal(0, "application/grpc").get(1..).unwrap());
+        self.send(&Frame { kind: HEADERS, flags: 4, stream, payload: block }).await;
+        let size = u8::try_from(message.len()).unwrap();
+        self.send(&Frame { kind: 0, flags: 1, stream, payload: [&[0, 0, 0, 0, size], message].concat() }).await;
+    }
+
+    /// The next frame; `None` at the end of the connection, orderly or not.
+    pub(crate) async fn next(&mut self) -> Option<Frame> {
+        let read = async {
+            let mut head = [0; 9];
+            self.0.read_exact(&mut head).await.ok()?;
+            let [a, b, c, kind, flags, stream @ ..] = head;
+            let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+            self.0.read_exact(&mut payload).await.ok()?;
+            Some(Frame { kind, flags, stream: u32::from_be_bytes(stream), payload })
+        };
+        tokio::time::timeout(PATIENCE, read).await.expect("no frame and no end")
+    }
+
+    /// The next frame of this kind, past others.
+    pub(crate) async fn next_of(&mut self, kind: u8) -> Frame {
+        loop {
+            let frame =
+                self.next().await.unwrap_or_else(|| panic!("the connection ended before a frame of kind {kind}"));
+            if frame.kind == kind {
+                return frame;
+            }
         }
-        let trailers = within(body.trailers()).await.unwrap();
-        Self { end: trailers.unwrap_or_else(|| parts.headers.clone()), head: parts.headers, messages: split(&bytes) }
     }
-
-    /// A header of the head, which must be there.
-    pub(crate) fn head(&self, name: &str) -> &str {
-        self.head.get(name).expect(name).to_str().unwrap()
-    }
-
-    /// One of the last headers, which must be there.
-    pub(crate) fn end(&self, name: &str) -> &str {
-        self.end.get(name).expect(name).to_str().unwrap()
-    }
-
-    pub(crate) fn status(&self) -> Status {
-        Status::from_header_map(&self.end).unwrap()
-    }
-
-    /// The messages as notes; none of them may be compressed.
-    pub(crate) fn notes(&self) -> Vec<Note> {
-        assert!(self.messages.iter().all(|(flag, _)| *flag == 0));
-        self.messages.iter().map(|(_, bytes)| Note::decode(bytes.clone()).unwrap()).collect()
-    }
-}
-
-fn split(mut bytes: &[u8]) -> Vec<(u8, Bytes)> {
-    let mut messages = Vec::new();
-    while let Some(([flag, size @ ..], rest)) = bytes.split_first_chunk::<5>() {
-        let (message, rest) = rest.split_at(u32::from_be_bytes(*size) as usize);
-        messages.push((*flag, Bytes::copy_from_slice(message)));
-        bytes = rest;
-    }
-    messages
 }
