@@ -23,4 +23,5 @@ mod pings;
 mod process;
 mod protocol;
 mod reflection;
+mod simulation;
 mod support;

@@ -10,11 +10,12 @@ use prost_types::{
     field_descriptor_proto::{Label, Type},
 };
 use std::{
+    collections::HashSet,
     convert::Infallible,
     future::ready,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
     task::{Context, Poll},
@@ -45,6 +46,8 @@ pub(crate) struct Note {
 pub(crate) struct Probe {
     pub(crate) working: Arc<AtomicUsize>,
     pub(crate) collected: Arc<AtomicUsize>,
+    /// The texts of the calls of `Do` that were done.
+    pub(crate) done: Arc<Mutex<HashSet<String>>>,
 }
 
 /// Handlers count as long as this lives.
@@ -76,9 +79,14 @@ impl NamedService for Probe {
 type Notes = Pin<Box<dyn Stream<Item = Result<Note, Status>> + Send>>;
 
 /// The answer of the unary methods.
-async fn unary(method: String, note: Note, working: Working) -> Result<Response<Note>, Status> {
-    let _working = working;
+async fn unary(method: String, note: Note, probe: Probe) -> Result<Response<Note>, Status> {
+    let _working = Working::new(&probe);
     match method.as_str() {
+        "Do" => {
+            tokio::time::sleep(Duration::from_millis(note.number)).await;
+            probe.done.lock().unwrap().insert(note.text.clone());
+            Ok(Response::new(note))
+        }
         "Echo" => Ok(Response::new(note)),
         "Wait" => {
             tokio::time::sleep(Duration::from_millis(note.number)).await;
@@ -121,6 +129,14 @@ fn streaming(method: &str, note: &Note, working: Working) -> Notes {
         "Count" => {
             Box::pin(stream::iter(0..note.number).map(|number| Ok(Note { text: String::new(), number })).inspect(held))
         }
+        "Tick" => Box::pin(
+            stream::iter(0..note.number)
+                .then(|number| async move {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    Ok(Note { text: String::new(), number })
+                })
+                .inspect(held),
+        ),
         "Endless" => Box::pin(first.chain(stream::pending()).inspect(held)),
         "Fail" => Box::pin(first.chain(stream::once(ready(Err(Status::not_found("no more notes"))))).inspect(held)),
         // As many large messages as are asked for.
@@ -171,7 +187,7 @@ where
             // Larger than what the chassis allows, so that its own limit is what is seen.
             let mut grpc = Grpc::new(ProstCodec::default()).max_decoding_message_size(usize::MAX);
             Ok(match method.as_str() {
-                "Count" | "Endless" | "Fail" | "Flood" | "Heap" | "PanicLater" => {
+                "Count" | "Tick" | "Endless" | "Fail" | "Flood" | "Heap" | "PanicLater" => {
                     let serve = service_fn(|r: Request<Note>| {
                         ready(Ok(Response::new(streaming(&method, r.get_ref(), Working::new(&probe)))))
                     });
@@ -179,8 +195,7 @@ where
                 }
                 "Collect" => grpc.client_streaming(service_fn(|r| collect(probe.clone(), r)), request).await,
                 _ => {
-                    let serve =
-                        service_fn(|r: Request<Note>| unary(method.clone(), r.into_inner(), Working::new(&probe)));
+                    let serve = service_fn(|r: Request<Note>| unary(method.clone(), r.into_inner(), probe.clone()));
                     grpc.unary(serve, request).await
                 }
             })
@@ -192,6 +207,7 @@ where
 pub(crate) fn descriptors() -> Vec<u8> {
     let methods = [
         ("Echo", false, false),
+        ("Do", false, false),
         ("Wait", false, false),
         ("Block", false, false),
         ("Big", false, false),
@@ -199,6 +215,7 @@ pub(crate) fn descriptors() -> Vec<u8> {
         ("Who", false, false),
         ("Trailers", false, false),
         ("Count", false, true),
+        ("Tick", false, true),
         ("Endless", false, true),
         ("Fail", false, true),
         ("Flood", false, true),
