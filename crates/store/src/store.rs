@@ -125,7 +125,7 @@ impl Store {
     pub async fn write(&self, ops: Vec<Op>) -> Result<Vec<Outcome>, StoreError> {
         let asked = self.ask("write");
         let written = match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.write(ops).await,
+            Engine::Sqlite(sqlite) => sqlite.write(ops, &asked).await,
         };
         asked.answered(&written, Vec::len);
         written

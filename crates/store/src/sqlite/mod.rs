@@ -23,8 +23,6 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use tokio::sync::oneshot;
-
 pub(crate) use self::changes::SqliteChanges;
 use self::compile::compile;
 use self::file::{DatabaseFile, Role};
@@ -32,6 +30,7 @@ use self::queue::{Job, Refused};
 use self::shared::Shared;
 use self::sql::Sql;
 use self::writer::Writer;
+use crate::span::Asked;
 use crate::{Config, Op, OpenError, Outcome, Page, Query, Row, Stats, StoreError, Table};
 
 /// How many records are read on an event loop at most.
@@ -99,12 +98,12 @@ impl Sqlite {
         self.shared.scanners.read(move |connection| read::page(connection, &compiled)).await
     }
 
-    pub(crate) async fn write(&self, ops: Vec<Op>) -> Result<Vec<Outcome>, StoreError> {
+    pub(crate) async fn write(&self, ops: Vec<Op>, asked: &Asked) -> Result<Vec<Outcome>, StoreError> {
         if ops.is_empty() {
             return Ok(Vec::new());
         }
         let bytes = self.check_ops(&ops)?;
-        let (reply, outcomes) = oneshot::channel();
+        let (reply, outcomes) = asked.reply();
         self.shared.queue.push(Job { ops, bytes, reply }).map_err(|refused| match refused {
             Refused::Closed => StoreError::Closed,
             Refused::Overloaded(waiting) => {
