@@ -2,11 +2,11 @@
 
 use std::{fs, net::SocketAddr, path::PathBuf};
 
-use campus_chassis::{App, AppBuilder, BuildInfo, Skip, config::OutOfRange, exit};
+use campus_chassis::{App, AppBuilder, BuildInfo, Skip, Tracer, config::OutOfRange, exit};
 use campus_schema::Schema;
 use campus_store::{Store, StoreError};
 
-use crate::{Opening, Part, Settings, metrics};
+use crate::{Observer, Opening, Part, Settings, metrics};
 
 /// Why a process could not start.
 #[derive(Debug, thiserror::Error)]
@@ -98,12 +98,31 @@ impl Host {
     /// # Errors
     /// [`StartError`]; nothing listens then.
     pub async fn build(settings: &Settings, parts: &[Part], info: BuildInfo) -> Result<Self, StartError> {
+        Self::traced(settings, parts, info, Tracer::default()).await
+    }
+
+    /// As [`build`](Self::build), with its calls and metrics watched by `observer`.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub async fn build_observed(
+        settings: &Settings,
+        parts: &[Part],
+        info: BuildInfo,
+        observer: &mut Observer,
+    ) -> Result<Self, StartError> {
+        let host = Self::traced(settings, parts, info, observer.tracer()).await?;
+        observer.watch(host.app.metrics());
+        Ok(host)
+    }
+
+    async fn traced(settings: &Settings, parts: &[Part], info: BuildInfo, tracer: Tracer) -> Result<Self, StartError> {
         settings.check()?;
         let dir = &settings.store.dir;
         fs::create_dir_all(dir).map_err(|why| StartError::Folder { path: dir.clone(), why })?;
         let schema = Schema::from_descriptors(campus_proto::DESCRIPTORS)?;
-        let mut app =
-            App::builder(&settings.server, &settings.admin).build_info(info).descriptors(campus_proto::DESCRIPTORS);
+        let app = App::builder(&settings.server, &settings.admin).build_info(info).tracer(tracer);
+        let mut app = app.descriptors(campus_proto::DESCRIPTORS);
         let mut stores = Vec::new();
         for part in parts {
             let opened = (part.open)(Opening { settings, schema: &schema, name: part.name }).await?;

@@ -7,10 +7,10 @@ use std::{
     process::ExitCode,
 };
 
-use campus_chassis::{BuildInfo, config, exit, logs, signals};
+use campus_chassis::{BuildInfo, config, exit, signals};
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser};
 
-use crate::{Flag, Host, Part, Service, Settings};
+use crate::{Flag, Host, Observer, Part, Service, Settings};
 
 /// Flags of a service. Every other setting stands in the file or the environment.
 #[derive(Parser)]
@@ -67,27 +67,32 @@ fn run(binary: &'static str, flags: Flags, own: Vec<(String, String)>, part: Par
     if print_config {
         return print(&settings);
     }
-    if let Err(error) = logs::init(&settings.log) {
-        return complain(binary, &error, exit::USAGE);
-    }
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return complain(binary, &error, exit::INTERNAL),
+    let info = build_info(binary);
+    let mut observer = match Observer::start(&settings, &info) {
+        Ok(observer) => observer,
+        Err(error) => return complain(binary, &error, error.exit_code()),
     };
-    runtime.block_on(async {
-        let info = build_info(binary);
-        let host = match Host::build(&settings, &[part], info).await {
-            Ok(host) => host,
-            Err(error) => return complain(binary, &error, error.exit_code()),
-        };
-        match signals::shutdown() {
-            Ok(shutdown) => match host.run_until(shutdown).await {
-                Ok(()) => exit::DONE,
-                Err(error) => complain(binary, &error, error.exit_code()),
-            },
-            Err(error) => complain(binary, &error, exit::INTERNAL),
-        }
-    })
+    let code = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(serve(&settings, part, info, &mut observer)),
+        Err(error) => complain(binary, &error, exit::INTERNAL),
+    };
+    observer.stop();
+    code
+}
+
+async fn serve(settings: &Settings, part: Part, info: BuildInfo, observer: &mut Observer) -> u8 {
+    let binary = info.name.clone();
+    let host = match Host::build_observed(settings, &[part], info, observer).await {
+        Ok(host) => host,
+        Err(error) => return complain(&binary, &error, error.exit_code()),
+    };
+    match signals::shutdown() {
+        Ok(shutdown) => match host.run_until(shutdown).await {
+            Ok(()) => exit::DONE,
+            Err(error) => complain(&binary, &error, error.exit_code()),
+        },
+        Err(error) => complain(&binary, &error, exit::INTERNAL),
+    }
 }
 
 /// What is running: a program of this build.

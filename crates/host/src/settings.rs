@@ -20,6 +20,8 @@ pub struct Settings {
     pub log: LogConfig,
     /// The records.
     pub store: StoreSettings,
+    /// Traces and metrics sent by OTLP; where to is said by the `OTEL_*` variables.
+    pub telemetry: TelemetrySettings,
     /// The address book.
     pub addressbook: AddressBookSettings,
 }
@@ -33,6 +35,20 @@ impl Settings {
         self.server.check()?;
         self.admin.check()?;
         self.store.check()
+    }
+}
+
+/// How telemetry is sent, as far as no `OTEL_*` variable says it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelemetrySettings {
+    /// At the stop: how long sending what waits may take.
+    pub flush_limit: HumanDuration,
+}
+
+impl Default for TelemetrySettings {
+    fn default() -> Self {
+        Self { flush_limit: HumanDuration::secs(2) }
     }
 }
 

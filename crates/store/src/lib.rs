@@ -21,6 +21,7 @@ mod error;
 mod expr;
 mod query;
 mod row;
+mod span;
 mod sqlite;
 mod store;
 mod table;
