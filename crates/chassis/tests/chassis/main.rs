@@ -8,12 +8,16 @@
 )]
 
 mod admin;
+mod admission;
+mod buffers;
+mod compression;
 mod configuration;
 mod deadline;
 mod drain;
 mod health;
 mod life;
 mod limits;
+mod metadata;
 mod panics;
 mod pings;
 mod process;

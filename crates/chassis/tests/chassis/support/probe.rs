@@ -28,6 +28,7 @@ use tonic::{
     server::{Grpc, NamedService},
 };
 use tonic_prost::ProstCodec;
+use tonic_types::{ErrorDetails, StatusExt};
 use tower::{Service, service_fn};
 
 pub(crate) const DESCRIPTOR_PACKAGE: &str = "test.v1";
@@ -101,6 +102,20 @@ async fn unary(method: String, note: Note, probe: Probe) -> Result<Response<Note
         }
         "Big" => Ok(Response::new(Note { text: "x".repeat(usize::try_from(note.number).unwrap()), number: 0 })),
         "Panic" => panic!("{}", note.text),
+        // Says who asks, and under which id.
+        "Who" => {
+            let call = campus_call::current().unwrap();
+            let name = format!("{} {}", call.request_id(), call.peer());
+            Ok(Response::new(Note { text: name, number: u64::from(call.deadline().is_some()) }))
+        }
+        "Trailers" => {
+            let call = campus_call::current().unwrap();
+            call.add_trailer("x-rows", "7").unwrap();
+            call.add_binary_trailer("x-token-bin", &[0, 255]).unwrap();
+            let details = ErrorDetails::with_error_info("WHY", "test", std::collections::HashMap::new());
+            let failed = Status::with_error_details(tonic::Code::NotFound, "no such note", details);
+            if note.number == 0 { Ok(Response::new(note)) } else { Err(failed) }
+        }
         other => Err(Status::internal(format!("no {other}"))),
     }
 }
@@ -123,6 +138,13 @@ fn streaming(method: &str, note: &Note, working: Working) -> Notes {
                 .inspect(held),
         ),
         "Endless" => Box::pin(first.chain(stream::pending()).inspect(held)),
+        "Fail" => Box::pin(first.chain(stream::once(ready(Err(Status::not_found("no more notes"))))).inspect(held)),
+        // As many large messages as are asked for.
+        "Heap" => {
+            let large = Note { text: "x".repeat(100 << 10), number: 0 };
+            let count = usize::try_from(note.number).unwrap();
+            Box::pin(stream::repeat(Ok(large)).take(count).inspect(held))
+        }
         "Flood" => Box::pin(stream::repeat(Ok(Note { text: "x".repeat(1000), number: 0 })).inspect(held)),
         _ => {
             // Later, so that the first message is not still being gathered when the panic comes.
@@ -165,7 +187,7 @@ where
             // Larger than what the chassis allows, so that its own limit is what is seen.
             let mut grpc = Grpc::new(ProstCodec::default()).max_decoding_message_size(usize::MAX);
             Ok(match method.as_str() {
-                "Count" | "Tick" | "Endless" | "Flood" | "PanicLater" => {
+                "Count" | "Tick" | "Endless" | "Fail" | "Flood" | "Heap" | "PanicLater" => {
                     let serve = service_fn(|r: Request<Note>| {
                         ready(Ok(Response::new(streaming(&method, r.get_ref(), Working::new(&probe)))))
                     });
@@ -190,10 +212,14 @@ pub(crate) fn descriptors() -> Vec<u8> {
         ("Block", false, false),
         ("Big", false, false),
         ("Panic", false, false),
+        ("Who", false, false),
+        ("Trailers", false, false),
         ("Count", false, true),
         ("Tick", false, true),
         ("Endless", false, true),
+        ("Fail", false, true),
         ("Flood", false, true),
+        ("Heap", false, true),
         ("PanicLater", false, true),
         ("Collect", true, false),
     ];
