@@ -10,6 +10,7 @@ use tracing::{Span, field::Empty};
 use crate::{Outcome, StoreError};
 
 /// A request to the database that is under way; nothing for calls that are not sampled.
+#[derive(Default)]
 pub(crate) struct Asked(Option<Span>);
 
 impl Asked {
@@ -106,7 +107,7 @@ fn kind(error: &StoreError) -> &'static str {
         StoreError::ReadOnly => "read_only",
         StoreError::Locked => "locked",
         StoreError::Corrupt => "corrupt",
-        StoreError::Unavailable(_) => "unavailable",
+        StoreError::Unavailable(_) | StoreError::Unknown => "unavailable",
         _ => "other",
     }
 }
