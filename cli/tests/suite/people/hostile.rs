@@ -76,7 +76,7 @@ async fn whom_the_answer_named_survives_a_kill_and_no_call_is_there_by_halves() 
     const OF_A_CALL: i32 = 20;
     let dir = tempfile::tempdir().unwrap();
     let (process, guide) = start(dir.path()).await;
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let (tell, mut told) = tokio::sync::mpsc::channel(4096);
     let mut clients = tokio::task::JoinSet::new();
     for client in 0..8 {
         let (guide, tell) = (guide.clone(), tell.clone());
@@ -84,7 +84,7 @@ async fn whom_the_answer_named_survives_a_kill_and_no_call_is_there_by_halves() 
             for call in 0.. {
                 let first = (client * 10_000 + call) * OF_A_CALL;
                 match record(&guide, (first..first + OF_A_CALL).map(|id| person(id, 1)).collect()).await {
-                    Ok(people) => tell.send(people).unwrap(),
+                    Ok(people) => tell.send(people).await.unwrap(),
                     Err(_) => break,
                 }
             }

@@ -130,5 +130,5 @@ async fn many_clients_that_record_at_once_lose_nothing() {
     clients.join_all().await;
     let people = everybody(&guide).await;
     assert_eq!(ids(&people), (0..5).chain(1000..1000 + 256).collect::<Vec<_>>());
-    assert!(people[5..].iter().all(|stored| unstamped(&[stored.clone()]) == [person(stored.id, 2)]));
+    assert!(people[5..].iter().all(|stored| unstamped(std::slice::from_ref(stored)) == [person(stored.id, 2)]));
 }
