@@ -35,7 +35,8 @@ impl Variant {
         let sampled = |name, ratio| {
             let exporter = ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str());
             let sampler = ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio");
-            Self::new(name, &[exporter, sampler, ("OTEL_TRACES_SAMPLER_ARG", ratio)])
+            let protocol = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+            Self::new(name, &[exporter, protocol, sampler, ("OTEL_TRACES_SAMPLER_ARG", ratio)])
         };
         vec![Self::new("off", &[]), sampled("0 %", "0"), sampled("1 %", "0.01"), sampled("100 %", "1")]
     }

@@ -23,4 +23,6 @@ mod people;
 #[cfg(test)]
 mod storage;
 #[cfg(test)]
+mod telemetry;
+#[cfg(test)]
 mod watch;

@@ -4,7 +4,7 @@ use std::{fs, net::SocketAddr, path::PathBuf};
 
 use campus_chassis::{App, AppBuilder, BuildInfo, Skip, Tracer, config::OutOfRange, exit};
 use campus_schema::Schema;
-use campus_store::{Store, StoreError};
+use campus_store::{OpenError, Store, StoreError};
 
 use crate::{Observer, Opening, Part, Settings, metrics};
 
@@ -24,7 +24,7 @@ pub enum StartError {
     },
     /// A database cannot be opened.
     #[error(transparent)]
-    Store(#[from] campus_store::OpenError),
+    Store(#[from] OpenError),
     /// A port cannot be had.
     #[error(transparent)]
     Listen(#[from] campus_chassis::StartError),
@@ -53,6 +53,7 @@ impl StartError {
     /// What the process exits with.
     pub fn exit_code(&self) -> u8 {
         match self {
+            Self::Store(OpenError::Invalid(_)) => exit::USAGE,
             Self::Folder { .. } | Self::Store(_) | Self::Records(_) => exit::STORAGE,
             Self::Setting(_) | Self::Listen(_) | Self::Load { .. } => exit::USAGE,
             Self::Kind(_) | Self::Contract(_) => exit::INTERNAL,
@@ -118,8 +119,10 @@ impl Host {
 
     async fn traced(settings: &Settings, parts: &[Part], info: BuildInfo, tracer: Tracer) -> Result<Self, StartError> {
         settings.check()?;
-        let dir = &settings.store.dir;
-        fs::create_dir_all(dir).map_err(|why| StartError::Folder { path: dir.clone(), why })?;
+        if settings.store.url.is_none() {
+            let dir = &settings.store.dir;
+            fs::create_dir_all(dir).map_err(|why| StartError::Folder { path: dir.clone(), why })?;
+        }
         let schema = Schema::from_descriptors(campus_proto::DESCRIPTORS)?;
         let app = App::builder(&settings.server, &settings.admin).build_info(info).tracer(tracer);
         let mut app = app.descriptors(campus_proto::DESCRIPTORS);

@@ -114,6 +114,9 @@ impl From<StoreError> for Error {
             StoreError::ReadOnly => Self::Unavailable { reason: "it is read-only" },
             StoreError::Locked => Self::Unavailable { reason: "another program holds it locked" },
             StoreError::Unavailable(_) => Self::Unavailable { reason: "input or output failed" },
+            StoreError::Unknown => {
+                Self::Unavailable { reason: "it was lost during the write, and whether that was done is not known" }
+            }
             StoreError::Closed => Self::Stopping,
             StoreError::Corrupt => Self::Corrupt,
             StoreError::Compacted { .. } | StoreError::Future => Self::Expired,

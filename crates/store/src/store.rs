@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use crate::postgres::{Postgres, PostgresChanges};
 use crate::span::Asked;
 use crate::sqlite::{Sqlite, SqliteChanges};
 use crate::{Change, Config, Op, OpenError, Outcome, Page, Query, Row, Rows, StoreError, Table};
@@ -21,6 +22,7 @@ pub struct Store {
 #[derive(Clone)]
 enum Engine {
     Sqlite(Arc<Sqlite>),
+    Postgres(Arc<Postgres>),
 }
 
 /// What a store has done and is doing.
@@ -38,9 +40,15 @@ pub struct Stats {
     pub ops: u64,
     /// Transactions that failed.
     pub failures: u64,
-    /// Times the write-ahead log was copied into the database.
+    /// Transactions tried again because another writer came in between or the connection was lost (PostgreSQL).
+    pub retries: u64,
+    /// Connections that are open (PostgreSQL).
+    pub connections: u64,
+    /// Connections made so far (PostgreSQL).
+    pub connects: u64,
+    /// Times the write-ahead log was copied into the database (SQLite).
     pub checkpoints: u64,
-    /// Bytes in the write-ahead log.
+    /// Bytes in the write-ahead log (SQLite).
     pub wal_bytes: u64,
     /// The newest change.
     pub newest: u64,
@@ -49,13 +57,18 @@ pub struct Stats {
 }
 
 impl Store {
-    /// Opens the database, making it when it is missing and bringing its schema up to date.
+    /// Opens the database, making it when it is missing and bringing its schema up to date. A PostgreSQL server that
+    /// cannot be reached is no error here: it is looked for until it is there, and all else fails until then.
     ///
     /// # Errors
     /// See [`OpenError`].
     pub async fn open(config: Config, table: Table) -> Result<Self, OpenError> {
         let name = table.name;
-        Ok(Self { engine: Engine::Sqlite(Arc::new(Sqlite::open(config, table).await?)), table: name })
+        let engine = match &config.postgres {
+            Some(postgres) => Engine::Postgres(Arc::new(Postgres::open(&config, postgres, table).await?)),
+            None => Engine::Sqlite(Arc::new(Sqlite::open(config, table).await?)),
+        };
+        Ok(Self { engine, table: name })
     }
 
     /// One record.
@@ -66,6 +79,7 @@ impl Store {
         let asked = self.ask("get");
         let found = match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.get(key),
+            Engine::Postgres(postgres) => postgres.get(key).await,
         };
         asked.answered(&found, |row| usize::from(row.is_some()));
         found
@@ -79,6 +93,7 @@ impl Store {
         let asked = self.ask("get_many");
         let found = match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.get_many(keys).await,
+            Engine::Postgres(postgres) => postgres.get_many(keys).await,
         };
         asked.answered(&found, |rows| rows.iter().flatten().count());
         found
@@ -96,6 +111,7 @@ impl Store {
         let asked = self.ask("page");
         let page = match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.page(query, rows, bytes).await,
+            Engine::Postgres(postgres) => postgres.page(query, rows, bytes).await,
         };
         asked.answered(&page, |page| page.rows.len());
         page
@@ -105,6 +121,7 @@ impl Store {
     fn ask(&self, operation: &'static str) -> Asked {
         let system = match &self.engine {
             Engine::Sqlite(_) => "sqlite",
+            Engine::Postgres(_) => "postgresql",
         };
         Asked::begin(system, self.table, operation)
     }
@@ -125,7 +142,8 @@ impl Store {
     pub async fn write(&self, ops: Vec<Op>) -> Result<Vec<Outcome>, StoreError> {
         let asked = self.ask("write");
         let written = match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.write(ops).await,
+            Engine::Sqlite(sqlite) => sqlite.write(ops, &asked).await,
+            Engine::Postgres(postgres) => postgres.write(ops, &asked).await,
         };
         asked.answered(&written, Vec::len);
         written
@@ -138,6 +156,7 @@ impl Store {
     pub async fn position(&self) -> Result<u64, StoreError> {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.position(),
+            Engine::Postgres(postgres) => postgres.position().await,
         }
     }
 
@@ -148,24 +167,31 @@ impl Store {
             Engine::Sqlite(sqlite) => {
                 Changes { engine: Following::Sqlite(SqliteChanges::new(Arc::clone(sqlite), after)) }
             }
+            Engine::Postgres(postgres) => {
+                Changes { engine: Following::Postgres(PostgresChanges::new(Arc::clone(postgres), after)) }
+            }
         }
     }
 
     /// A random number made with the database: what was handed out by one database is not for another.
-    #[must_use]
-    pub fn id(&self) -> u64 {
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] for a database that was not reached yet.
+    pub async fn id(&self) -> Result<u64, StoreError> {
         match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.id(),
+            Engine::Sqlite(sqlite) => Ok(sqlite.id()),
+            Engine::Postgres(postgres) => postgres.id().await,
         }
     }
 
-    /// Reads from the database file, to see whether it can be read.
+    /// Reads from the database, past everything kept in memory, to see whether it can be read.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub async fn check(&self) -> Result<(), StoreError> {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.check().await,
+            Engine::Postgres(postgres) => postgres.check().await,
         }
     }
 
@@ -174,6 +200,7 @@ impl Store {
     pub fn stats(&self) -> Stats {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.stats(),
+            Engine::Postgres(postgres) => postgres.stats(),
         }
     }
 
@@ -185,6 +212,7 @@ impl Store {
     pub async fn close(&self) -> Result<(), StoreError> {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.close().await,
+            Engine::Postgres(postgres) => postgres.close().await,
         }
     }
 }
@@ -223,6 +251,7 @@ pub struct Changes {
 
 enum Following {
     Sqlite(SqliteChanges),
+    Postgres(PostgresChanges),
 }
 
 impl Changes {
@@ -234,6 +263,7 @@ impl Changes {
     pub async fn next(&mut self) -> Result<Vec<Change>, StoreError> {
         match &mut self.engine {
             Following::Sqlite(changes) => changes.next().await,
+            Following::Postgres(changes) => changes.next().await,
         }
     }
 
@@ -242,6 +272,7 @@ impl Changes {
     pub fn position(&self) -> u64 {
         match &self.engine {
             Following::Sqlite(changes) => changes.position(),
+            Following::Postgres(changes) => changes.position(),
         }
     }
 }

@@ -54,7 +54,7 @@ impl RequestBody {
         })?;
         let rest = data.split_off(data.len().saturating_sub(self.frames.begun()));
         if data.is_empty() {
-            self.begin(&rest)?;
+            self.begun.extend_from_slice(&rest);
             return Ok(None);
         }
         let before = std::mem::take(&mut self.begun);
@@ -74,11 +74,6 @@ impl RequestBody {
         }
         self.next = Some(data);
         Ok(Some(before.freeze()))
-    }
-
-    fn begin(&mut self, bytes: &[u8]) -> Result<(), Status> {
-        self.begun.extend_from_slice(bytes);
-        self.held.hold(self.begun.capacity())
     }
 
     /// The next of the packed messages, no more of them than make a piece: a few bytes can become many.
@@ -123,9 +118,9 @@ impl Body for RequestBody {
         if let Some(encoding) = this.encoding.filter(|_| !this.packed.is_empty()) {
             return Poll::Ready(Some(this.unpack(encoding).map(Frame::data)));
         }
-        // What was passed on last has been read.
-        this.held.hold(this.begun.capacity())?;
         loop {
+            // What was passed on last has been read, and what is begun grows.
+            this.held.hold(this.begun.capacity())?;
             let came = ready!(Pin::new(&mut this.inner).poll_frame(cx)).transpose().map_err(broken);
             let passed = match came.map(|frame| frame.map(Frame::into_data)) {
                 Err(status) => Err(status),

@@ -15,8 +15,9 @@ pub(crate) async fn accept(listener: TcpListener, places: Places, mut closed: Cl
     let mut failing = false;
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            biased;
             _ = &mut closed => break,
+            accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, peer)) => {

@@ -11,6 +11,9 @@ const PREFACE: u64 = 33;
 const EVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 /// A connection is found idle at most so much of its limit too late.
 const IDLE_TICKS: u32 = 8;
+/// How long a client that was asked to leave may take to say that it heard: a call that is on its way meanwhile is served.
+/// At the stop it is `flush_limit`.
+const LINGER: Duration = Duration::from_secs(5);
 /// The least time between two looks at a connection.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -47,6 +50,8 @@ pub(super) struct Clock {
     /// When the client must have said what it speaks.
     greeting: Instant,
     old: Instant,
+    /// Until then a connection that was asked to leave is kept, even without a call.
+    linger: Instant,
     /// When the calls of a connection that was asked to leave have to end.
     cut: Instant,
     /// There was no call from then on, as far as was looked.
@@ -75,6 +80,7 @@ impl Clock {
             alarm: now,
             greeting,
             old,
+            linger: now,
             cut: after(now, EVER),
             quiet: now,
             calls: 0,
@@ -89,10 +95,13 @@ impl Clock {
     /// It has to go for this reason; the first one stands. Calls may take as long as the server lets them.
     pub(super) fn leave(&mut self, why: Closed) -> Act {
         let now = Instant::now();
+        let flush = after(now, self.plan.flush_limit);
         self.why.get_or_insert(why);
         if self.stage == Stage::Serving {
-            self.stage = Stage::Leaving;
-            self.alarm = after(now, self.plan.flush_limit);
+            (self.stage, self.alarm, self.linger) = (Stage::Leaving, flush, after(now, LINGER));
+        }
+        if why == Closed::Drain {
+            self.linger = self.linger.min(flush);
         }
         Act::Leave
     }
@@ -109,8 +118,8 @@ impl Clock {
         let now = Instant::now();
         match self.stage {
             Stage::Serving => self.look(activity, now),
-            Stage::Leaving if activity.idle() => Act::Close,
-            Stage::Leaving if now >= self.cut => {
+            Stage::Leaving if activity.idle() && now >= self.linger => Act::Close,
+            Stage::Leaving if !activity.idle() && now >= self.cut => {
                 self.stage = Stage::Ending;
                 self.alarm = after(now, self.plan.flush_limit);
                 Act::EndCalls

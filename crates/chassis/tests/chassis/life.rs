@@ -183,3 +183,24 @@ async fn who_is_connected_already_when_the_port_closes_is_served_and_not_cut() {
     }
     within(server.ended).await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn a_call_that_was_on_its_way_when_its_connection_was_asked_to_leave_is_served() {
+    let server = Server::with(ServerConfig { flush_limit: HumanDuration::millis(20), ..rotating(100, 60_000) }).await;
+    let mut client = Raw::connect(server.grpc).await;
+    client.call(1, "Echo", &[]).await;
+    client.next_of(GOAWAY).await;
+    let ping = client.next_of(PING).await;
+    // On a slow way, what was sent before the GOAWAY was heard arrives long after it was sent.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    client.call(3, "Echo", &[]).await;
+    client.send(&ping.pong()).await;
+    let mut last = Vec::new();
+    while let Some(frame) = client.next().await {
+        last.push(frame);
+    }
+    assert_eq!(last.iter().filter(|frame| (frame.kind, frame.stream) == (HEADERS, 3)).count(), 2, "{last:?}");
+    let goaway = last.iter().find(|frame| frame.kind == GOAWAY).unwrap();
+    assert_eq!(goaway.goaway(), (3, NO_ERROR, String::new()));
+    server.stop().await;
+}

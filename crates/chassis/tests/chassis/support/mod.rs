@@ -1,11 +1,13 @@
 //! A server on free ports, a service that does what a test needs, and clients.
 
+mod bare;
 mod http1;
 mod probe;
 mod raw;
 
 pub(crate) use http1::{get, request};
 pub(crate) use probe::{DESCRIPTOR_PACKAGE, Note, Probe, descriptors};
+pub(crate) use bare::{Answer, Bare, framed};
 pub(crate) use raw::{Frame, GOAWAY, HEADERS, PING, Raw};
 
 use campus_chassis::{
@@ -63,8 +65,17 @@ impl Server {
 
     /// With these settings and further parts; perhaps not ready yet.
     pub(crate) fn launch(config: &ServerConfig, more: impl FnOnce(AppBuilder) -> AppBuilder) -> Self {
+        Self::launch_with(config, &admin_config(), more)
+    }
+
+    /// As [`launch`](Self::launch), with other settings of the admin port too.
+    pub(crate) fn launch_with(
+        config: &ServerConfig,
+        admin: &AdminConfig,
+        more: impl FnOnce(AppBuilder) -> AppBuilder,
+    ) -> Self {
         let probe = Probe::default();
-        let builder = App::builder(config, &admin_config())
+        let builder = App::builder(config, admin)
             .descriptors(descriptors())
             .build_info(BuildInfo::new("probe", "1.2.3", "abc"))
             .service(probe.clone());
@@ -87,6 +98,13 @@ impl Server {
         self.handle.skip_drain();
         within(self.ended).await.unwrap().unwrap();
     }
+}
+
+/// What the metric of this name, labels included, stands at.
+pub(crate) async fn metric(server: &Server, name: &str) -> f64 {
+    let text = get(server.admin, "/metrics").await.body;
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.expect(name).parse().unwrap()
 }
 
 /// Waits for `future` with a deadline.
