@@ -21,9 +21,13 @@ mod on_postgres;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod replicas;
 #[cfg(test)]
 mod storage;
+#[cfg(test)]
+mod telemetry;
 #[cfg(test)]
 mod watch;
 

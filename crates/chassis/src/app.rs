@@ -1,12 +1,12 @@
 //! Puts a server together.
 
 use crate::{
-    AdminConfig, GrpcService, Handle, Health, Metrics, ServerConfig,
+    AdminConfig, GrpcService, Handle, Health, Metrics, ServerConfig, Tracer,
     assemble::{Services, plan},
     config::OutOfRange,
     metrics::Shards,
     panics,
-    ready::{Check, Readiness},
+    ready::{Check, Readiness, saturation},
     serve::{Shard, listen},
     service::Registered,
 };
@@ -79,6 +79,7 @@ pub struct AppBuilder {
     services: Vec<Registered>,
     checks: Vec<Check>,
     on_drain: Vec<DrainHook>,
+    tracer: Tracer,
 }
 
 /// A server whose ports are bound; [`run_until`](App::run_until) serves.
@@ -122,6 +123,7 @@ impl App {
             services: Vec::new(),
             checks: Vec::new(),
             on_drain: Vec::new(),
+            tracer: Tracer::default(),
         }
     }
 
@@ -189,6 +191,12 @@ impl AppBuilder {
         self
     }
 
+    /// Traces calls; without it none is.
+    pub fn tracer(mut self, tracer: Tracer) -> Self {
+        self.tracer = tracer;
+        self
+    }
+
     /// Says what is running.
     pub fn build_info(mut self, build: BuildInfo) -> Self {
         self.build = build;
@@ -205,7 +213,9 @@ impl AppBuilder {
         self.admin.check()?;
         let services = Services::assemble(&self.services, &self.descriptors)?;
         let health = services.health.clone();
-        let (figures, shards) = services.shards(&self.server, plan(&self.server));
+        let (figures, shards) = services.shards(&self.server, plan(&self.server), self.tracer);
+        let mut checks = self.checks;
+        checks.push(saturation(&figures, self.admin.saturated_limit.get()));
         let grpc = bind("gRPC", self.server.listen)?;
         let admin_port = bind("admin", self.admin.listen)?;
         Ok(App {
@@ -213,7 +223,7 @@ impl AppBuilder {
             admin_addr: admin_port.1,
             grpc: grpc.0,
             admin_port: admin_port.0,
-            readiness: Readiness::new(self.checks, health.clone()),
+            readiness: Readiness::new(checks, health.clone()),
             metrics: Metrics::new(&self.build, figures.clone()),
             handle: Handle::new(),
             server: self.server,

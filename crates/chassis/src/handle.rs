@@ -4,6 +4,11 @@ use tokio::sync::watch;
 
 /// What the future that ends a server may give: a wait for the wish to skip the rest of the drain.
 pub trait Skip: Send + 'static {
+    /// Whether nobody has to learn of the stop before it begins, so that `drain_delay` is left out.
+    fn prompt(&self) -> bool {
+        false
+    }
+
     /// Ends when calls should no longer be waited for.
     fn skip(self) -> impl Future<Output = ()> + Send;
 }

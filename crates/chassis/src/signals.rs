@@ -4,35 +4,44 @@ use crate::Skip;
 use std::io;
 use tokio::sync::mpsc;
 
-/// Ends at the first SIGTERM or SIGINT. Its output waits for the second one, which skips the rest of the drain:
-/// hand it to [`App::run_until`](crate::App::run_until) as it is.
+/// Ends at the first SIGTERM or SIGINT; SIGINT leaves `drain_delay` out. Its output waits for the second one, which skips
+/// the rest of the drain: hand it to [`App::run_until`](crate::App::run_until) as it is.
 ///
 /// The signals are taken over when this is called, not when it is polled.
 ///
 /// # Errors
 /// When the operating system does not let signals be handled.
 pub fn shutdown() -> io::Result<impl Future<Output = Again> + Send> {
-    let mut signals = Again(listen()?);
+    let mut signals = Again { signals: listen()?, prompt: false };
     Ok(async move {
-        signals.next().await;
+        signals.prompt = signals.next().await == INTERRUPT;
         signals
     })
 }
 
 /// Waits for a further signal.
 #[derive(Debug)]
-pub struct Again(mpsc::Receiver<&'static str>);
+pub struct Again {
+    signals: mpsc::Receiver<&'static str>,
+    prompt: bool,
+}
+
+/// What a person at a terminal sends, who has no balancer that must learn of the stop first.
+const INTERRUPT: &str = "SIGINT";
 
 impl Again {
-    async fn next(&mut self) {
-        match self.0.recv().await {
-            Some(signal) => tracing::info!(signal, "signal received"),
-            None => std::future::pending().await,
-        }
+    async fn next(&mut self) -> &'static str {
+        let Some(signal) = self.signals.recv().await else { return std::future::pending().await };
+        tracing::info!(signal, "signal received");
+        signal
     }
 }
 
 impl Skip for Again {
+    fn prompt(&self) -> bool {
+        self.prompt
+    }
+
     async fn skip(mut self) {
         self.next().await;
     }
@@ -53,7 +62,7 @@ fn listen() -> io::Result<mpsc::Receiver<&'static str>> {
         loop {
             let name = tokio::select! {
                 Some(()) = terminate.recv() => "SIGTERM",
-                Some(()) = interrupt.recv() => "SIGINT",
+                Some(()) = interrupt.recv() => INTERRUPT,
                 () = seen.closed() => return,
                 else => return,
             };
@@ -68,6 +77,6 @@ fn listen() -> io::Result<mpsc::Receiver<&'static str>> {
 #[cfg(not(unix))]
 fn listen() -> io::Result<mpsc::Receiver<&'static str>> {
     let (seen, receiver) = mpsc::channel(1);
-    tokio::spawn(async move { while tokio::signal::ctrl_c().await.is_ok() && seen.send("interrupt").await.is_ok() {} });
+    tokio::spawn(async move { while tokio::signal::ctrl_c().await.is_ok() && seen.send(INTERRUPT).await.is_ok() {} });
     Ok(receiver)
 }

@@ -21,6 +21,10 @@ pub struct Settings {
     pub log: LogConfig,
     /// The records.
     pub store: StoreSettings,
+    /// Traces and metrics sent by OTLP; where to is said by the `OTEL_*` variables.
+    pub telemetry: TelemetrySettings,
+    /// The address book.
+    pub addressbook: AddressBookSettings,
 }
 
 impl Settings {
@@ -32,6 +36,20 @@ impl Settings {
         self.server.check()?;
         self.admin.check()?;
         self.store.check()
+    }
+}
+
+/// How telemetry is sent, as far as no `OTEL_*` variable says it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelemetrySettings {
+    /// At the stop: how long sending what waits may take.
+    pub flush_limit: HumanDuration,
+}
+
+impl Default for TelemetrySettings {
+    fn default() -> Self {
+        Self { flush_limit: HumanDuration::secs(2) }
     }
 }
 
@@ -123,6 +141,14 @@ impl StoreSettings {
 
 fn millis(duration: HumanDuration) -> u64 {
     u64::try_from(duration.0.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What the address book begins with.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AddressBookSettings {
+    /// A JSON file of people, of whom those that the book does not have are added at the start.
+    pub load: Option<PathBuf>,
 }
 
 /// The platform's folder for data of a user's programs, or `campus-data` here where there is none.

@@ -65,6 +65,9 @@ pub enum Error {
         /// Time to wait at least.
         retry_after: Duration,
     },
+    /// One call asks for more than is done at once; says what the limit is and what to do.
+    #[error("{0}")]
+    TooMuch(String),
     /// The disk is full.
     #[error("the storage of the service is full; nothing was written")]
     StorageFull,

@@ -25,6 +25,7 @@ mod postgres;
 mod query;
 mod queue;
 mod row;
+mod span;
 mod sqlite;
 mod store;
 mod table;

@@ -4,15 +4,14 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
-
-use crate::{Op, Outcome, StoreError};
+use crate::Op;
+use crate::span::Reply;
 
 /// What one caller wants written.
 pub(crate) struct Job {
     pub(crate) ops: Vec<Op>,
     pub(crate) bytes: usize,
-    pub(crate) reply: oneshot::Sender<Result<Vec<Outcome>, StoreError>>,
+    pub(crate) reply: Reply,
 }
 
 /// A count of operations and the bytes of their bodies.
@@ -91,10 +90,13 @@ impl Queue {
         if state.load.ops > 0 {
             state = self.wait(state, wish.gather.0, Instant::now() + wish.gather.1);
         }
-        let jobs = state.drain(wish.most);
+        let mut jobs = state.drain(wish.most);
+        let closed = state.closed;
+        drop(state);
+        jobs.iter_mut().for_each(|job| job.reply.taken());
         if !jobs.is_empty() {
             Taken::Jobs(jobs)
-        } else if state.closed {
+        } else if closed {
             Taken::Closed
         } else {
             Taken::Quiet
@@ -167,6 +169,8 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Outcome, StoreError};
+    use tokio::sync::oneshot;
 
     #[test]
     fn callers_are_told_to_wait_as_long_as_the_queue_takes() {
@@ -175,12 +179,12 @@ mod tests {
         }
     }
 
-    type Reply = oneshot::Receiver<Result<Vec<Outcome>, StoreError>>;
+    type Answer = oneshot::Receiver<Result<Vec<Outcome>, StoreError>>;
 
-    fn job(ops: usize, bytes: usize) -> (Job, Reply) {
+    fn job(ops: usize, bytes: usize) -> (Job, Answer) {
         let (reply, receiver) = oneshot::channel();
         let op = Op::Delete { key: "a".to_owned(), expect: None };
-        (Job { ops: vec![op; ops], bytes, reply }, receiver)
+        (Job { ops: vec![op; ops], bytes, reply: reply.into() }, receiver)
     }
 
     fn sizes(taken: Taken) -> Vec<usize> {

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use crate::postgres::{Postgres, PostgresChanges};
+use crate::span::Asked;
 use crate::sqlite::{Sqlite, SqliteChanges};
 use crate::{Change, Config, Op, OpenError, Outcome, Page, Query, Row, Rows, StoreError, Table};
 
@@ -14,6 +15,7 @@ const SCAN_BYTES: usize = 256 << 10;
 #[derive(Clone)]
 pub struct Store {
     engine: Engine,
+    table: &'static str,
 }
 
 /// The databases a store can stand on.
@@ -61,11 +63,12 @@ impl Store {
     /// # Errors
     /// See [`OpenError`].
     pub async fn open(config: Config, table: Table) -> Result<Self, OpenError> {
+        let name = table.name;
         let engine = match &config.postgres {
             Some(postgres) => Engine::Postgres(Arc::new(Postgres::open(&config, postgres, table).await?)),
             None => Engine::Sqlite(Arc::new(Sqlite::open(config, table).await?)),
         };
-        Ok(Self { engine })
+        Ok(Self { engine, table: name })
     }
 
     /// One record.
@@ -73,10 +76,13 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn get(&self, key: &str) -> Result<Option<Row>, StoreError> {
-        match &self.engine {
+        let asked = self.ask("get");
+        let found = match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.get(key),
             Engine::Postgres(postgres) => postgres.get(key).await,
-        }
+        };
+        asked.answered(&found, |row| usize::from(row.is_some()));
+        found
     }
 
     /// Several records, in the order of the keys.
@@ -84,10 +90,13 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Row>>, StoreError> {
-        match &self.engine {
+        let asked = self.ask("get_many");
+        let found = match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.get_many(keys).await,
             Engine::Postgres(postgres) => postgres.get_many(keys).await,
-        }
+        };
+        asked.answered(&found, |rows| rows.iter().flatten().count());
+        found
     }
 
     /// At most `size` records of a query (at least one is read), and where the next ones start.
@@ -95,10 +104,26 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn page(&self, query: &Query, size: usize) -> Result<Page, StoreError> {
-        match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.page(query, size.max(1), PAGE_BYTES).await,
-            Engine::Postgres(postgres) => postgres.page(query, size.max(1), PAGE_BYTES).await,
-        }
+        self.read_page(query, size.max(1), PAGE_BYTES).await
+    }
+
+    async fn read_page(&self, query: &Query, rows: usize, bytes: usize) -> Result<Page, StoreError> {
+        let asked = self.ask("page");
+        let page = match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.page(query, rows, bytes).await,
+            Engine::Postgres(postgres) => postgres.page(query, rows, bytes).await,
+        };
+        asked.answered(&page, |page| page.rows.len());
+        page
+    }
+
+    /// Begins the span of one request to the database.
+    fn ask(&self, operation: &'static str) -> Asked {
+        let system = match &self.engine {
+            Engine::Sqlite(_) => "sqlite",
+            Engine::Postgres(_) => "postgresql",
+        };
+        Asked::begin(system, self.table, operation)
     }
 
     /// All records of a query, in chunks.
@@ -115,10 +140,13 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn write(&self, ops: Vec<Op>) -> Result<Vec<Outcome>, StoreError> {
-        match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.write(ops).await,
-            Engine::Postgres(postgres) => postgres.write(ops).await,
-        }
+        let asked = self.ask("write");
+        let written = match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.write(ops, &asked).await,
+            Engine::Postgres(postgres) => postgres.write(ops, &asked).await,
+        };
+        asked.answered(&written, Vec::len);
+        written
     }
 
     /// The position of the newest change; 0 when there is none.
@@ -207,10 +235,7 @@ impl Scan {
         }
         // A long scan may not have to wait for anything; others want their turn too.
         tokio::task::consume_budget().await;
-        let page = match &self.store.engine {
-            Engine::Sqlite(sqlite) => sqlite.page(&self.query, SCAN_ROWS, SCAN_BYTES).await?,
-            Engine::Postgres(postgres) => postgres.page(&self.query, SCAN_ROWS, SCAN_BYTES).await?,
-        };
+        let page = self.store.read_page(&self.query, SCAN_ROWS, SCAN_BYTES).await?;
         match page.next {
             Some(next) => self.query.after = Some(next),
             None => self.done = true,

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::Path, thread::JoinHandle};
 
-use campus_chassis::BuildInfo;
+use campus_chassis::{BuildInfo, config::HumanDuration};
 use campus_host::{Host, Part, Settings};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -39,6 +39,7 @@ impl Campus {
         settings.store.dir = dir.to_owned();
         settings.server.listen.set_port(0);
         settings.admin.listen.set_port(0);
+        settings.server.drain_delay = HumanDuration::secs(0);
         change(&mut settings);
         let parts = parts.to_vec();
         let (stop, stopped) = oneshot::channel();

@@ -1,40 +1,28 @@
-//! The accept loop: each connection goes to the shard with the fewest.
+//! The accept loop.
 
-use super::{connection::refuse, shard::Link};
-use std::{
-    io,
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
-};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-};
+use super::Places;
+use crate::{run::Closed, transport::Stream};
+use campus_call::{Peer, Transport};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::net::{TcpListener, TcpStream};
 
 /// Pause after a failure that the next attempt would meet again, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What the accept loop needs.
-pub(crate) struct Acceptor {
-    pub(crate) listener: TcpListener,
-    pub(crate) shards: Vec<Link>,
-    /// One permit for each connection there may be.
-    pub(crate) places: Arc<Semaphore>,
-    pub(crate) refused: Arc<AtomicU64>,
-}
-
-/// Accepts until it is dropped.
-pub(crate) async fn accept(acceptor: Acceptor) {
+/// Accepts until it is told to stop, and then what the kernel has accepted already: those clients believe they are
+/// connected.
+pub(crate) async fn accept(listener: TcpListener, places: Places, mut closed: Closed) {
     let mut failing = false;
     loop {
-        match acceptor.listener.accept().await {
+        let accepted = tokio::select! {
+            biased;
+            _ = &mut closed => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
             Ok((stream, peer)) => {
                 failing = false;
-                acceptor.place(stream, peer);
+                place(&places, stream, peer);
             }
             Err(error) if of_one_connection(&error) => {}
             Err(error) => {
@@ -45,6 +33,15 @@ pub(crate) async fn accept(acceptor: Acceptor) {
             }
         }
     }
+    // Asked without the event loop, which may not have heard of the last ones yet.
+    let waiting =
+        listener.into_std().into_iter().flat_map(|listener| std::iter::from_fn(move || listener.accept().ok()));
+    for (stream, peer) in waiting {
+        match stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
+            Ok(stream) => place(&places, stream, peer),
+            Err(error) => tracing::debug!(client.address = %peer, %error, "connection lost before it was served"),
+        }
+    }
 }
 
 fn of_one_connection(error: &io::Error) -> bool {
@@ -52,24 +49,12 @@ fn of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-impl Acceptor {
-    fn place(&self, stream: TcpStream, peer: SocketAddr) {
-        let least = self.shards.iter().min_by_key(|link| link.shard.traffic.open.load(Relaxed));
-        let (Some(link), Ok(permit)) = (least, Arc::clone(&self.places).try_acquire_owned()) else {
-            self.refused.fetch_add(1, Relaxed);
-            tracing::debug!(client.address = %peer, "connection refused: too many");
-            // The client may be gone already; then nobody is left to tell.
-            let _ = refuse(&stream);
-            return;
-        };
-        let handed = stream.set_nodelay(true).and_then(|()| stream.into_std());
-        match handed.map(|stream| link.give(stream, peer, permit)) {
-            Ok(true) => {}
-            Ok(false) => {
-                self.refused.fetch_add(1, Relaxed);
-                tracing::warn!(client.address = %peer, "connection refused: the shard does not keep up");
-            }
-            Err(error) => tracing::debug!(client.address = %peer, %error, "connection lost before it was served"),
+fn place(places: &Places, stream: TcpStream, peer: SocketAddr) {
+    match stream.set_nodelay(true).and_then(|()| stream.into_std()) {
+        Ok(stream) => {
+            let from = Peer { address: Some(peer), ..Peer::of(Transport::Tcp) };
+            places.give(Stream::Tcp(stream), Arc::new(from));
         }
+        Err(error) => tracing::debug!(client.address = %peer, %error, "connection lost before it was served"),
     }
 }

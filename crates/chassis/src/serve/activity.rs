@@ -1,6 +1,8 @@
 //! What one connection is doing, as its tasks see it.
 
 use super::shard::Shard;
+use crate::call::{Caller, Share};
+use campus_call::Peer;
 use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -9,14 +11,24 @@ use std::sync::{
 /// Shared by a connection's socket, its service and its streams.
 pub(super) struct Activity {
     pub(super) shard: Arc<Shard>,
+    pub(super) caller: Arc<Caller>,
     received: AtomicU64,
     open: AtomicU64,
-    called: AtomicBool,
+    calls: AtomicU64,
+    flooded: AtomicBool,
 }
 
 impl Activity {
-    pub(super) fn new(shard: Arc<Shard>) -> Arc<Self> {
-        Arc::new(Self { shard, received: AtomicU64::new(0), open: AtomicU64::new(0), called: AtomicBool::new(false) })
+    pub(super) fn new(shard: Arc<Shard>, peer: Arc<Peer>) -> Arc<Self> {
+        let share = Share::new(&shard.buffers);
+        Arc::new(Self {
+            shard,
+            caller: Arc::new(Caller::new(peer, share)),
+            received: AtomicU64::new(0),
+            open: AtomicU64::new(0),
+            calls: AtomicU64::new(0),
+            flooded: AtomicBool::new(false),
+        })
     }
 
     pub(super) fn read(&self, bytes: u64) {
@@ -29,7 +41,17 @@ impl Activity {
     }
 
     pub(super) fn call(&self) {
-        self.called.store(true, Relaxed);
+        self.calls.fetch_add(1, Relaxed);
+    }
+
+    /// The client has pinged too often.
+    pub(super) fn flood(&self) {
+        self.flooded.store(true, Relaxed);
+    }
+
+    /// Whether the client has pinged too often.
+    pub(super) fn flooded(&self) -> bool {
+        self.flooded.load(Relaxed)
     }
 
     /// Bytes read so far.
@@ -37,9 +59,9 @@ impl Activity {
         self.received.load(Relaxed)
     }
 
-    /// Whether there was a call yet.
-    pub(super) fn called(&self) -> bool {
-        self.called.load(Relaxed)
+    /// Calls so far.
+    pub(super) fn calls(&self) -> u64 {
+        self.calls.load(Relaxed)
     }
 
     /// Whether no stream is open now.

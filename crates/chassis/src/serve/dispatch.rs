@@ -2,12 +2,13 @@
 
 use super::activity::Activity;
 use crate::{
-    call::{Call, Meter, ReplyBody},
+    call::{Call, ReplyBody},
     status,
 };
 use http::{HeaderMap, Method as Verb, Request, Response, StatusCode, header};
 use hyper::{body::Incoming, service::Service};
-use std::{cell::Cell, convert::Infallible, sync::Arc, time::Instant};
+use std::{cell::Cell, convert::Infallible, sync::Arc};
+use tokio::time::Instant;
 
 thread_local! {
     /// hyper calls the service and then at once hands its future to the executor, with nothing else passed along: the
@@ -39,16 +40,14 @@ impl Service<Request<Incoming>> for Dispatch {
             let accept = (header::ACCEPT, "application/grpc");
             return Call::answer(not_grpc(StatusCode::UNSUPPORTED_MEDIA_TYPE, accept));
         }
-        let Some(method) = shard.methods.get(request.uri().path()) else {
-            let mut meter = Meter::start(&shard.unknown);
-            return Call::refuse(&mut meter, unknown(&shard.services, request.uri().path()));
+        let path = request.uri().path();
+        let (method, refusal) = match shard.methods.get(path) {
+            Some(method) => (method, None),
+            None => (&shard.unknown, Some(unknown(&shard.services, path))),
         };
-        let mut meter = Meter::start(method);
-        match method.limits.time(request.headers()) {
-            Ok(time) => DEADLINE.set(meter.limit(time)),
-            Err(status) => return Call::refuse(&mut meter, status),
-        }
-        Call::run(meter, request)
+        let (call, deadline) = Call::begin(method, &self.0.caller, refusal, request);
+        DEADLINE.set(deadline);
+        call
     }
 }
 

@@ -4,18 +4,13 @@ use super::{
     Phase,
     connection::{Place, serve},
 };
-use crate::{call::Method, metrics::Traffic};
-use std::{
-    collections::HashMap,
-    fmt, io,
-    net::{SocketAddr, TcpStream},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::JoinHandle,
-    time::Duration,
+use crate::{
+    call::{Buffers, Method},
+    metrics::Traffic,
+    transport::Stream,
 };
+use campus_call::Peer;
+use std::{collections::HashMap, fmt, io, sync::Arc, thread::JoinHandle, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 /// How long tasks that were handed to other threads (`spawn_blocking`) may hold up the end of a shard.
@@ -36,6 +31,19 @@ pub(crate) struct Plan {
     pub(crate) handshake_limit: Duration,
     pub(crate) first_call_limit: Duration,
     pub(crate) flush_limit: Duration,
+    pub(crate) max_age: Option<Duration>,
+    pub(crate) age_grace: Duration,
+    pub(crate) max_idle: Option<Duration>,
+    pub(crate) keepalive: Option<Keepalive>,
+    pub(crate) min_ping_interval: Option<Duration>,
+    pub(crate) pings_without_calls: bool,
+}
+
+/// When a client that is not heard of is asked for a sign of life.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keepalive {
+    pub(crate) interval: Duration,
+    pub(crate) timeout: Duration,
 }
 
 /// What the connections of one shard share.
@@ -45,7 +53,7 @@ pub(crate) struct Shard {
     pub(crate) unknown: Arc<Method>,
     pub(crate) services: Arc<[&'static str]>,
     pub(crate) traffic: Arc<Traffic>,
-    pub(crate) stopping: Arc<AtomicBool>,
+    pub(crate) buffers: Arc<Buffers>,
     pub(crate) phase: watch::Sender<Phase>,
     pub(crate) plan: Plan,
 }
@@ -58,7 +66,6 @@ impl fmt::Debug for Shard {
 
 impl Shard {
     pub(crate) fn enter(&self, phase: Phase) {
-        self.stopping.store(phase >= Phase::Stop, Ordering::Relaxed);
         self.phase.send_replace(phase);
     }
 
@@ -72,12 +79,23 @@ impl Shard {
             runtime.shutdown_timeout(BLOCKING_LIMIT);
             let _ = over.send(());
         })?;
-        Ok(Running { shard: self, sender, ended, thread })
+        Ok(Running { shard: self, sender, ended, thread: Some(thread) })
+    }
+
+    /// Starts the shard as a task of the current runtime.
+    pub(crate) fn start_here(self: Arc<Self>) -> Running {
+        let (sender, commands) = mpsc::channel(QUEUE);
+        let (over, ended) = oneshot::channel();
+        tokio::spawn(async move {
+            run(commands).await;
+            let _ = over.send(());
+        });
+        Running { shard: self, sender, ended, thread: None }
     }
 }
 
 enum Command {
-    Serve(TcpStream, SocketAddr, Place),
+    Serve(Stream, Arc<Peer>, Place),
     Ping(oneshot::Sender<()>),
 }
 
@@ -94,13 +112,14 @@ async fn run(mut commands: mpsc::Receiver<Command>) {
     }
 }
 
-/// A shard whose thread runs.
+/// A shard that runs.
 #[derive(Debug)]
 pub(crate) struct Running {
     pub(crate) shard: Arc<Shard>,
     sender: mpsc::Sender<Command>,
     ended: oneshot::Receiver<()>,
-    thread: JoinHandle<()>,
+    /// Its own, unless it runs on the runtime of whoever started it.
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Running {
@@ -109,12 +128,12 @@ impl Running {
         Link { shard: Arc::clone(&self.shard), sender: self.sender.clone() }
     }
 
-    /// Waits until the thread has ended, once every [`Link`] is gone; `false` when it did not within `limit`, or panicked.
+    /// Waits until the shard has ended, once every [`Link`] is gone; `false` when it did not within `limit`, or panicked.
     pub(crate) async fn join(self, limit: Duration) -> bool {
         drop(self.sender);
         // A thread that panicked drops its end of the channel, which ends the wait as well.
         let ended = tokio::time::timeout(limit, self.ended).await;
-        ended.is_ok() && self.thread.join().is_ok()
+        ended.is_ok() && self.thread.is_none_or(|thread| thread.join().is_ok())
     }
 }
 
@@ -126,9 +145,13 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Hands over a connection; `false` when the shard does not keep up.
-    pub(crate) fn give(&self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) -> bool {
-        self.sender.try_send(Command::Serve(stream, peer, Place::new(&self.shard, permit))).is_ok()
+    /// Hands over a connection.
+    ///
+    /// # Errors
+    /// The peer, when the shard does not keep up.
+    pub(crate) fn give(&self, stream: Stream, peer: Arc<Peer>, permit: OwnedSemaphorePermit) -> Result<(), Arc<Peer>> {
+        let command = Command::Serve(stream, Arc::clone(&peer), Place::new(&self.shard, permit));
+        self.sender.try_send(command).map_err(|_| peer)
     }
 
     /// Whether the event loop turns: it answers within `limit`.

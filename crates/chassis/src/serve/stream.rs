@@ -1,18 +1,18 @@
 //! Runs each HTTP/2 stream as a task, and wakes it when its time is up.
 
 use super::{
-    Phase,
     activity::{Activity, Open},
     dispatch::take_deadline,
-    shard::Shard,
 };
+use crate::call::Caller;
 use pin_project_lite::pin_project;
 use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::Duration,
 };
+use tokio::time::Instant;
 
 /// The executor hyper gives its streams to.
 #[derive(Clone)]
@@ -59,7 +59,7 @@ impl<F: Future<Output = ()>> Future for Stream<F> {
             return Poll::Ready(());
         }
         if matches!(this.wait, Wait::NotYet) {
-            *this.wait = Wait::For(Box::pin(wait(&this.open.0.shard, *this.deadline)));
+            *this.wait = Wait::For(Box::pin(wait(Arc::clone(&this.open.0.caller), *this.deadline)));
         }
         while let Wait::For(wait) = this.wait {
             let Poll::Ready(wake) = wait.as_mut().poll(cx) else { return Poll::Pending };
@@ -83,19 +83,14 @@ async fn give_up(after: Duration) -> Wake {
     Wake::GiveUp
 }
 
-fn wait(shard: &Shard, deadline: Option<Instant>) -> impl Future<Output = Wake> + Send + use<> {
-    let mut phase = shard.phase.subscribe();
-    async move {
-        let stop = async { phase.wait_for(|phase| *phase >= Phase::Stop).await.map(|_| ()) };
-        match deadline {
-            None => {
-                let _ = stop.await;
-                Wake::Stop
-            }
-            Some(deadline) => tokio::select! {
-                _ = stop => Wake::Stop,
-                () = tokio::time::sleep_until(deadline.into()) => Wake::Deadline,
-            },
-        }
+async fn wait(caller: Arc<Caller>, deadline: Option<Instant>) -> Wake {
+    let Some(deadline) = deadline else {
+        caller.ended().await;
+        return Wake::Stop;
+    };
+    tokio::select! {
+        biased;
+        () = caller.ended() => Wake::Stop,
+        () = tokio::time::sleep_until(deadline) => Wake::Deadline,
     }
 }

@@ -36,6 +36,7 @@ use self::shared::{Head, Shared};
 use self::writer::Writer;
 use crate::compile::{Dialect, compile};
 use crate::queue::{Job, Refused, time_for};
+use crate::span::Asked;
 use crate::{
     Column, Config, Op, OpenError, Outcome, Page, PostgresConfig, Query, Row, Stats, StoreError, Table, Value,
 };
@@ -173,7 +174,7 @@ impl Postgres {
         if self.shared.is_closed() { StoreError::Closed } else { store_error(error) }
     }
 
-    pub(crate) async fn write(&self, ops: Vec<Op>) -> Result<Vec<Outcome>, StoreError> {
+    pub(crate) async fn write(&self, ops: Vec<Op>, asked: &Asked) -> Result<Vec<Outcome>, StoreError> {
         if ops.is_empty() {
             return Ok(Vec::new());
         }
@@ -182,7 +183,7 @@ impl Postgres {
         check_lengths(&shared.table, &ops)?;
         let until = Instant::now() + self.begin()?;
         timeout_at(until, shared.up()).await.map_err(|_| shared.late())??;
-        let (reply, outcomes) = oneshot::channel();
+        let (reply, outcomes) = asked.reply();
         shared.queue.push(Job { ops, bytes, reply }).map_err(|refused| match refused {
             Refused::Closed => StoreError::Closed,
             Refused::Overloaded(waiting) => {

@@ -21,8 +21,6 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use tokio::sync::oneshot;
-
 pub(crate) use self::changes::SqliteChanges;
 use self::file::{DatabaseFile, Role};
 use self::shared::Shared;
@@ -30,6 +28,7 @@ use self::sql::Sql;
 use self::writer::Writer;
 use crate::compile::{Dialect, compile};
 use crate::queue::{Job, Refused};
+use crate::span::Asked;
 use crate::{Config, Op, OpenError, Outcome, Page, Query, Row, Stats, StoreError, Table};
 
 /// How many records are read on an event loop at most.
@@ -95,12 +94,12 @@ impl Sqlite {
         self.shared.scanners.read(move |connection| read::page(connection, &compiled)).await
     }
 
-    pub(crate) async fn write(&self, ops: Vec<Op>) -> Result<Vec<Outcome>, StoreError> {
+    pub(crate) async fn write(&self, ops: Vec<Op>, asked: &Asked) -> Result<Vec<Outcome>, StoreError> {
         if ops.is_empty() {
             return Ok(Vec::new());
         }
         let bytes = self.shared.table.check_ops(&ops)?;
-        let (reply, outcomes) = oneshot::channel();
+        let (reply, outcomes) = asked.reply();
         self.shared.queue.push(Job { ops, bytes, reply }).map_err(|refused| match refused {
             Refused::Closed => StoreError::Closed,
             Refused::Overloaded(waiting) => {

@@ -41,7 +41,9 @@ async fn conditions_are_checked_and_answered_with_what_is_there(folder: Folder) 
             Outcome::Conflict(Row { version: u64::MAX, body: eve.clone() }),
         ),
         (Op::Delete { key: "p/1".to_owned(), expect: Some(u64::MAX) }, Outcome::Deleted),
-        (create("p/1", "Ada", "", 36), Outcome::Created),
+        (put("p/1", Expect::Any, 3, "Eve", "", 20), Outcome::Created),
+        (put("p/1", Expect::Any, 4, "Ada", "", 36), Outcome::Updated),
+        (create("p/1", "Eve", "", 20), Outcome::Exists(Row { version: 4, body: ada.clone() })),
     ];
     // One by one, and again all in one transaction.
     for (op, expected) in &steps {
