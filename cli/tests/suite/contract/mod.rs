@@ -6,7 +6,7 @@ mod writes;
 
 use bytes::Bytes;
 use campus_host::Part;
-use campus_testkit::{Campus, Client, Kind, Person};
+use campus_testkit::{Client, Kind, Person};
 use prost::Message;
 use prost_types::FieldMask;
 use tonic::Status;
@@ -18,17 +18,17 @@ pub(crate) const PARTS: [Part; 2] = [Part::of::<campus_employee::Employees>(), P
 macro_rules! contract {
     ($($case:ident)*) => {
         mod employees {
-            $(#[tokio::test] async fn $case() { $crate::contract::on(campus_testkit::Kind::EMPLOYEE, async |client| super::$case(client).await).await })*
+            $(#[tokio::test] async fn $case() { super::super::on(campus_testkit::Kind::EMPLOYEE, async |client| super::$case(client).await).await })*
         }
         mod students {
-            $(#[tokio::test] async fn $case() { $crate::contract::on(campus_testkit::Kind::STUDENT, async |client| super::$case(client).await).await })*
+            $(#[tokio::test] async fn $case() { super::super::on(campus_testkit::Kind::STUDENT, async |client| super::$case(client).await).await })*
         }
     };
 }
 use contract;
 
 pub(crate) async fn on(kind: Kind, case: impl AsyncFnOnce(Client)) {
-    let campus = Campus::start(&PARTS);
+    let campus = super::ENGINE.start(&PARTS);
     case(Client::new(kind, campus.channel().await)).await;
     campus.stop();
 }
