@@ -7,7 +7,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use campus_chassis::{config, logs, signals};
+use campus_chassis::{Address, Listen, config, logs, signals};
 use campus_host::{Host, Part, build_info};
 
 use crate::failure::{Failure, exit};
@@ -20,8 +20,10 @@ const PARTS: [Part; 2] = [Part::of::<campus_employee::Employees>(), Part::of::<c
 pub(crate) struct Settings {
     /// Folder of the data.
     pub(crate) data_dir: Option<PathBuf>,
-    /// Address of the services.
-    pub(crate) listen: Option<SocketAddr>,
+    /// Where the services are.
+    pub(crate) listen: Option<Listen>,
+    /// The name under which they are within this process, too.
+    pub(crate) in_process: Option<&'static str>,
     /// Address of probes and metrics.
     pub(crate) admin_listen: Option<SocketAddr>,
     /// File of settings.
@@ -33,8 +35,8 @@ pub(crate) struct Settings {
 /// A server that listens.
 #[derive(Debug)]
 pub(crate) struct Running {
-    /// Where its services are.
-    pub(crate) grpc: SocketAddr,
+    grpc: Listen,
+    is_encrypted: bool,
     /// Where its probes and metrics are.
     pub(crate) admin: SocketAddr,
     thread: JoinHandle<Result<(), StartError>>,
@@ -68,21 +70,19 @@ impl From<StartError> for Failure {
 pub(crate) fn start(settings: Settings) -> Result<Running, StartError> {
     let settings = settings.load()?;
     logs::init(&settings.log).map_err(|error| StartError::new(&error, exit::USAGE))?;
+    let is_encrypted = settings.server.tls.is_on();
     let (tell, told) = mpsc::sync_channel(1);
     let thread = thread::Builder::new().name("campus".into()).spawn(move || serve(&settings, &tell));
     let thread = thread.map_err(|error| StartError::new(&error, exit::INTERNAL))?;
     match told.recv() {
-        Ok((grpc, admin)) => Ok(Running { grpc, admin, thread }),
+        Ok((grpc, admin)) => Ok(Running { grpc, is_encrypted, admin, thread }),
         Err(_) => {
             Err(join(thread).err().unwrap_or_else(|| StartError::new(&"the server ended at once", exit::INTERNAL)))
         }
     }
 }
 
-fn serve(
-    settings: &campus_host::Settings,
-    tell: &mpsc::SyncSender<(SocketAddr, SocketAddr)>,
-) -> Result<(), StartError> {
+fn serve(settings: &campus_host::Settings, tell: &mpsc::SyncSender<(Listen, SocketAddr)>) -> Result<(), StartError> {
     let internal = |error: std::io::Error| StartError::new(&error, exit::INTERNAL);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(internal)?;
     runtime.block_on(async {
@@ -90,7 +90,7 @@ fn serve(
         let host = host.map_err(|error| StartError::new(&error, error.exit_code()))?;
         let shutdown = signals::shutdown().map_err(internal)?;
         // Who started it waits for this line; if nobody does any more, it serves all the same.
-        let _ = tell.send((host.grpc_addr(), host.admin_addr()));
+        let _ = tell.send((host.grpc_addresses().clone(), host.admin_addr()));
         host.run_until(shutdown).await.map_err(|error| StartError::new(&error, error.exit_code()))
     })
 }
@@ -106,18 +106,31 @@ impl Settings {
     /// If a file, a variable or a flag says what cannot be.
     pub(crate) fn load(self) -> Result<campus_host::Settings, StartError> {
         let given = [
-            ("server.listen", self.listen.map(|address| address.to_string())),
+            ("server.listen", self.listen.map(|addresses| addresses.to_string())),
             ("admin.listen", self.admin_listen.map(|address| address.to_string())),
             ("store.dir", self.data_dir.map(|dir| dir.display().to_string())),
             ("log.level", self.log_level.map(ToOwned::to_owned)),
         ];
         let overrides = given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
         let sources = config::Sources::process(self.config, overrides);
-        config::load(sources).map_err(|error| StartError::new(&error, exit::USAGE))
+        let mut settings: campus_host::Settings =
+            config::load(sources).map_err(|error| StartError::new(&error, exit::USAGE))?;
+        let in_process = self.in_process.map(|name| Address::InProcess(name.to_owned()));
+        settings.server.listen.0.extend(in_process);
+        Ok(settings)
     }
 }
 
 impl Running {
+    /// How a client names the first of its addresses.
+    pub(crate) fn server(&self) -> String {
+        let scheme = if self.is_encrypted { "https" } else { "http" };
+        match self.grpc.0.first() {
+            Some(Address::Tcp(address)) => format!("{scheme}://{address}"),
+            other => other.map(Address::to_string).unwrap_or_default(),
+        }
+    }
+
     /// Waits until the server has stopped, which SIGTERM and SIGINT make it do.
     ///
     /// # Errors

@@ -65,11 +65,11 @@ impl Services {
         let mut labels = vec![label("unknown", "unknown", "unary")];
         labels.extend(self.methods().map(|(service, method)| label(service.name, &method.name, method.kind())));
         let figures = Shards::new(labels, count);
-        let shards = (0..count).map(|i| Arc::new(self.shard(&figures, i, limits(config), plan))).collect();
+        let shards = (0..count).map(|i| Arc::new(self.shard(&figures, i, config, plan))).collect();
         (figures, shards)
     }
 
-    fn shard(&self, figures: &Shards, index: usize, limits: Limits, plan: Plan) -> Shard {
+    fn shard(&self, figures: &Shards, index: usize, config: &ServerConfig, plan: Plan) -> Shard {
         let mut counters = figures.methods.get(index).into_iter().flatten().cloned();
         let mut method = |service: Option<(&Registered, &MethodInfo)>| {
             Arc::new(Method {
@@ -78,7 +78,7 @@ impl Services {
                 name: service.map_or_else(|| "unknown".to_owned(), |(_, method)| method.name.clone()),
                 server_streaming: service.is_some_and(|(_, method)| method.server_streaming),
                 counters: counters.next().unwrap_or_default(),
-                limits,
+                limits: limits(config),
             })
         };
         let unknown = method(None);
@@ -90,6 +90,7 @@ impl Services {
             traffic: figures.traffic.get(index).cloned().unwrap_or_default(),
             phase: watch::Sender::new(Phase::Serve),
             plan,
+            allow: config.allow.clone(),
         }
     }
 }

@@ -31,3 +31,6 @@ pub use run::RunError;
 pub use service::GrpcService;
 pub use settings::{AdminConfig, LogConfig, LogFormat, ServerConfig};
 pub use status::DOMAIN;
+pub use transport::{
+    Address, Allow, ClientCertificate, InProcess, Listen, Rule, SocketMode, TlsConfig, TlsVersion, in_process,
+};

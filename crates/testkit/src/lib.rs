@@ -9,6 +9,7 @@ pub mod raw;
 mod server;
 mod skip;
 mod wait;
+mod way;
 pub mod wire;
 
 pub use admin::{admin_get, metric};
@@ -17,3 +18,4 @@ pub use process::{Ended, Process, flags};
 pub use server::Campus;
 pub use skip::left_out;
 pub use wait::{eventually, within};
+pub use way::Way;

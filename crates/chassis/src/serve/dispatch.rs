@@ -16,6 +16,9 @@ thread_local! {
     static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
+/// Everyone may ask how a server is; what asks often cannot say who it is.
+const HEALTH: &str = "/grpc.health.v1.Health/";
+
 /// The deadline of the call that was dispatched last on this thread.
 pub(super) fn take_deadline() -> Option<Instant> {
     DEADLINE.take()
@@ -39,6 +42,10 @@ impl Service<Request<Incoming>> for Dispatch {
         if !is_grpc(request.headers()) {
             let accept = (header::ACCEPT, "application/grpc");
             return Call::answer(not_grpc(StatusCode::UNSUPPORTED_MEDIA_TYPE, accept));
+        }
+        if !self.0.allowed && !request.uri().path().starts_with(HEALTH) {
+            let mut meter = Meter::start(&shard.unknown, &self.0.caller);
+            return Call::refuse(&mut meter, status::peer_not_allowed(&self.0.caller.peer));
         }
         let Some(method) = shard.methods.get(request.uri().path()) else {
             let mut meter = Meter::start(&shard.unknown, &self.0.caller);

@@ -5,13 +5,11 @@ mod activity;
 mod connection;
 mod dispatch;
 mod io;
-mod listen;
 mod places;
 mod shard;
 mod stream;
 
 pub(crate) use accept::accept;
-pub(crate) use listen::listen;
 pub(crate) use places::Places;
 pub(crate) use shard::{Link, Plan, Running, Shard};
 

@@ -4,7 +4,11 @@ use super::{
     Phase,
     connection::{Place, serve},
 };
-use crate::{call::Method, metrics::Traffic, transport::Stream};
+use crate::{
+    call::Method,
+    metrics::Traffic,
+    transport::{Allow, Stream},
+};
 use campus_call::Peer;
 use std::{collections::HashMap, fmt, io, sync::Arc, thread::JoinHandle, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
@@ -38,6 +42,7 @@ pub(crate) struct Shard {
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) phase: watch::Sender<Phase>,
     pub(crate) plan: Plan,
+    pub(crate) allow: Allow,
 }
 
 impl fmt::Debug for Shard {

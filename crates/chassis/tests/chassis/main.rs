@@ -18,3 +18,4 @@ mod process;
 mod protocol;
 mod reflection;
 mod support;
+mod transport;
