@@ -27,7 +27,7 @@ use crate::failure::Failure;
 #[derive(Debug, Clone)]
 pub(crate) struct Transport {
     channel: Channel,
-    server: Arc<str>,
+    server: Arc<Server>,
 }
 
 /// Where a server is when nothing else is said.
@@ -75,7 +75,8 @@ impl Server {
             return Err(no_address("has no port".to_owned()));
         }
         let tls = if is_https {
-            Some(tls.load()?)
+            let host = parsed.host().unwrap_or_default();
+            Some(tls.load(host)?)
         } else {
             tls.refuse_with(server)?;
             None
@@ -92,9 +93,12 @@ impl Server {
         let uri = &self.uri;
         let in_process = uri.strip_prefix("in-process:");
         let usage = |error: &dyn Error| Failure::usage(format!("{uri} is no address: {}", trouble::innermost(error)));
-        let endpoint =
-            Endpoint::from_shared(if in_process.is_some() { DEFAULT_SERVER.to_owned() } else { uri.clone() });
-        let mut endpoint = endpoint
+        // What the connector connects to is not the endpoint's business where it has one of its own.
+        let endpoint = match in_process {
+            Some(_) => Endpoint::from_shared(DEFAULT_SERVER),
+            None => Endpoint::from_shared(uri.replacen("https://", "http://", 1)),
+        };
+        let endpoint = endpoint
             .map_err(|error| usage(&error))?
             .connect_timeout(limit)
             .tcp_nodelay(true)
@@ -102,15 +106,16 @@ impl Server {
             .initial_connection_window_size(CONNECTION_WINDOW)
             .tcp_keepalive(Some(PROBE_AFTER))
             .tcp_keepalive_interval(Some(PROBE_EVERY));
-        if let Some(tls) = &self.tls {
-            endpoint = endpoint.tls_config(tls.config.clone()).map_err(|error| usage(&error))?;
-        }
-        let connected = match in_process {
-            Some(name) => endpoint.connect_with_connector(campus_chassis::in_process(name)).await,
-            None => endpoint.connect().await,
+        let connected = match (in_process, &self.tls) {
+            (Some(name), _) => endpoint.connect_with_connector(campus_chassis::in_process(name)).await,
+            (None, Some(tls)) => {
+                let origin = uri.parse().map_err(|error: http::uri::InvalidUri| usage(&error))?;
+                endpoint.origin(origin).connect_with_connector(tls.connector()).await
+            }
+            (None, None) => endpoint.connect().await,
         };
         match connected {
-            Ok(channel) => Ok(Transport { channel, server: self.uri.as_str().into() }),
+            Ok(channel) => Ok(Transport { channel, server: Arc::new(self.clone()) }),
             Err(error) => Err(trouble::no_connection(&self.uri, &error)),
         }
     }

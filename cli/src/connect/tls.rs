@@ -3,15 +3,28 @@
 use std::{
     env,
     ffi::OsString,
-    fs,
+    fmt, fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use clap::Args;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use tonic::transport::{Certificate, ClientTlsConfig, Identity};
+use http::Uri;
+use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem, pem::PemObject},
+};
+use tokio::{io::AsyncReadExt, net::TcpStream};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+use tower::{Service, service_fn};
 
+use super::{BoxError, PROBE_AFTER, PROBE_EVERY};
 use crate::failure::Failure;
+
+/// HTTP/2 in ALPN (RFC 9113, 3.2).
+const H2: &[u8] = b"h2";
 
 /// Options of the connection. What is not given comes from the environment; not by clap, to which it would be typed, and of no
 /// use for a server without TLS.
@@ -32,9 +45,16 @@ pub(crate) struct TlsArgs {
 }
 
 /// How a connection is encrypted.
-#[derive(Debug, Clone)]
-pub(crate) struct Tls {
-    pub(super) config: ClientTlsConfig,
+#[derive(Clone)]
+pub(super) struct Tls {
+    connector: TlsConnector,
+    name: ServerName<'static>,
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 impl TlsArgs {
@@ -77,41 +97,85 @@ impl TlsArgs {
         self.given().map_or(Ok(()), |flag| Err(useless(flag).note("give https://host:port")))
     }
 
-    /// Reads the files.
-    pub(super) fn load(&self) -> Result<Tls, Failure> {
+    /// Reads the files, for a server of this name.
+    pub(super) fn load(&self, host: &str) -> Result<Tls, Failure> {
         let args = self.clone().or(Self::of_environment());
-        let mut config = ClientTlsConfig::new();
-        config = match &args.tls_ca {
-            Some(path) => config.ca_certificate(Certificate::from_pem(certificates("--tls-ca", path)?)),
-            None => config.with_native_roots(),
+        let mut roots = RootCertStore::empty();
+        let authorities = match &args.tls_ca {
+            Some(path) => certificates("--tls-ca", path)?,
+            None => rustls_native_certs::load_native_certs().certs,
         };
-        config = match (&args.tls_cert, &args.tls_key) {
+        // Among those of a machine there may be some that no connection could be checked with.
+        roots.add_parsable_certificates(authorities);
+        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let builder = builder.with_safe_default_protocol_versions().map_err(|error| unfit(&error))?;
+        let builder = builder.with_root_certificates(roots);
+        let mut config = match (&args.tls_cert, &args.tls_key) {
             (Some(certificate), Some(key)) => {
-                let certificate = certificates("--tls-cert", certificate)?;
-                let text = read(key)?;
-                PrivateKeyDer::from_pem_slice(&text)
+                let chain = certificates("--tls-cert", certificate)?;
+                let key = PrivateKeyDer::from_pem_slice(&read(key)?)
                     .map_err(|error| unusable("--tls-key", key, "private key", &error))?;
-                config.identity(Identity::from_pem(certificate, text))
+                builder.with_client_auth_cert(chain, key).map_err(|error| unfit(&error))?
             }
-            (None, None) => config,
+            (None, None) => builder.with_no_client_auth(),
             (Some(_), None) => return Err(Failure::usage("--tls-cert needs --tls-key, the file of its private key")),
             (None, Some(_)) => return Err(Failure::usage("--tls-key needs --tls-cert, the file of its certificate")),
         };
-        Ok(Tls { config: args.tls_server_name.into_iter().fold(config, ClientTlsConfig::domain_name) })
+        config.alpn_protocols = vec![H2.to_vec()];
+        let name = args.tls_server_name.as_deref().unwrap_or(host.trim_matches(['[', ']'])).to_owned();
+        let no_name = |error| Failure::usage(format!("{name} cannot be the name of a server: {error}"));
+        let name = ServerName::try_from(name.clone()).map_err(no_name)?;
+        Ok(Tls { connector: TlsConnector::from(Arc::new(config)), name })
     }
+}
+
+impl Tls {
+    /// Connects to whatever URI it is asked for, with TLS.
+    pub(super) fn connector(
+        &self,
+    ) -> impl Service<Uri, Response = TokioIo<TlsStream<TcpStream>>, Error = BoxError, Future: Send> + Send + use<>
+    {
+        let (tls, mut tcp) = (self.clone(), HttpConnector::new());
+        tcp.set_nodelay(true);
+        tcp.set_keepalive(Some(PROBE_AFTER));
+        tcp.set_keepalive_interval(Some(PROBE_EVERY));
+        service_fn(move |uri: Uri| {
+            let (tls, connecting) = (tls.clone(), tcp.call(uri));
+            async move { Ok(TokioIo::new(tls.shake(connecting.await?.into_inner()).await?)) }
+        })
+    }
+
+    async fn shake(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        let stream = self.connector.connect(self.name.clone(), stream).await?;
+        match stream.get_ref().1.alpn_protocol() {
+            Some(H2) => Ok(stream),
+            _ => Err(io::Error::new(io::ErrorKind::InvalidData, rustls::Error::NoApplicationProtocol)),
+        }
+    }
+
+    /// Why the server at `address` would not talk after the handshake. With version 1.3 of TLS it says so only then, and a
+    /// client that is talking itself may miss it.
+    pub(super) async fn ask(&self, address: &str) -> io::Result<()> {
+        self.shake(TcpStream::connect(address).await?).await?.read_u8().await.map(drop)
+    }
+}
+
+fn unfit(error: &rustls::Error) -> Failure {
+    Failure::usage(format!("--tls-cert and --tls-key cannot be used together: {error}"))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     fs::read(path).map_err(|error| Failure::file("read", path, &error))
 }
 
-fn certificates(flag: &str, path: &Path) -> Result<Vec<u8>, Failure> {
-    let text = read(path)?;
-    // The first stands for all: whoever mixed up the files sees it here.
-    CertificateDer::from_pem_slice(&text).map_err(|error| unusable(flag, path, "certificate", &error))?;
-    Ok(text)
+fn certificates(flag: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let read: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(&read(path)?).collect();
+    match read {
+        Ok(none) if none.is_empty() => Err(unusable(flag, path, "certificate", &pem::Error::NoItemsFound)),
+        read => read.map_err(|error| unusable(flag, path, "certificate", &error)),
+    }
 }
 
-fn unusable(flag: &str, path: &Path, what: &str, error: &rustls::pki_types::pem::Error) -> Failure {
+fn unusable(flag: &str, path: &Path, what: &str, error: &pem::Error) -> Failure {
     Failure::usage(format!("{flag} {} holds no {what} in PEM form: {error}", path.display()))
 }

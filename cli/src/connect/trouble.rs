@@ -10,7 +10,7 @@ use tokio::{
 };
 use tonic::Status;
 
-use super::BoxError;
+use super::{BoxError, Server};
 use crate::failure::{Failure, exit};
 
 /// How long a server is asked whether it speaks TLS.
@@ -38,17 +38,27 @@ pub(super) fn no_connection(server: &str, error: &(dyn Error + 'static)) -> Fail
 }
 
 /// A call that found no way. What waiting cannot mend is told so that it is not tried again.
-pub(super) async fn explained(server: &str, error: tonic::transport::Error) -> BoxError {
+pub(super) async fn explained(server: &Server, error: tonic::transport::Error) -> BoxError {
+    let uri = server.uri.as_str();
+    let hopeless = |(what, advice)| Box::new(Status::unimplemented(format!("{what}; {advice}"))) as BoxError;
     if let Some(error) = of_tls(&error) {
-        let (what, advice) = words(server, error);
-        return Box::new(Status::unimplemented(format!("{what}; {advice}")));
+        return hopeless(words(uri, error));
     }
-    let plain = server.strip_prefix("http://");
-    match plain {
-        Some(address) if timeout(ASK_LIMIT, speaks_tls(address)).await.is_ok_and(|answer| answer.unwrap_or(false)) => {
-            Box::new(Status::unimplemented(format!("what listens at {server} speaks TLS; give https://{address}")))
+    let asked = timeout(ASK_LIMIT, async {
+        match (&server.tls, uri.split_once("://")) {
+            (Some(tls), Some((_, address))) => {
+                let refused = tls.ask(address).await.err();
+                refused.and_then(|error| of_tls(&error).map(|error| words(uri, error)))
+            }
+            (None, Some(("http", address))) if speaks_tls(address).await.unwrap_or(false) => {
+                Some((format!("what listens at {uri} speaks TLS"), format!("give https://{address}")))
+            }
+            _ => None,
         }
-        _ => error.into(),
+    });
+    match asked.await.ok().flatten() {
+        Some(found) => hopeless(found),
+        None => error.into(),
     }
 }
 

@@ -21,4 +21,6 @@ mod pages;
 #[cfg(test)]
 mod storage;
 #[cfg(test)]
+mod transport;
+#[cfg(test)]
 mod watch;
