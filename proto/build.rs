@@ -5,8 +5,15 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost_types::{MethodDescriptorProto, ServiceDescriptorProto};
 
-const FILES: [&str; 3] =
-    ["campus/employee/v1/employee.proto", "campus/student/v1/student.proto", "google/rpc/error_details.proto"];
+const FILES: [&str; 4] = [
+    "campus/employee/v1/employee.proto",
+    "campus/student/v1/student.proto",
+    "google/rpc/error_details.proto",
+    "personguide/personguide.proto",
+];
+
+/// Where the services with standard methods are; others have contracts of their own, whatever their methods are called.
+const STANDARD: &str = "campus.";
 
 /// The standard methods: what comes before the resource in their names.
 const VERBS: [&str; 10] =
@@ -15,6 +22,7 @@ const VERBS: [&str; 10] =
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=campus");
     println!("cargo:rerun-if-changed=google");
+    println!("cargo:rerun-if-changed=personguide");
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let mut compiler = protox::Compiler::new(["."])?;
     compiler.include_imports(true).open_files(FILES)?;
@@ -38,16 +46,17 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn server(package: &str, service: &ServiceDescriptorProto) -> tonic_build::manual::Service {
     let mut built = tonic_build::manual::Service::builder().name(service.name()).package(package);
     for method in &service.method {
-        built = built.method(reply_encoded(method));
+        built = built.method(reply_encoded(method, package.starts_with(STANDARD)));
     }
     built.build()
 }
 
-fn reply_encoded(method: &MethodDescriptorProto) -> tonic_build::manual::Method {
+fn reply_encoded(method: &MethodDescriptorProto, standard: bool) -> tonic_build::manual::Method {
+    let input = if standard { request(method) } else { message(method.input_type()) };
     let mut built = tonic_build::manual::Method::builder()
         .name(snake(method.name()))
         .route_name(method.name())
-        .input_type(request(method))
+        .input_type(input)
         .output_type(format!("crate::Encoded<{}>", message(method.output_type())))
         .codec_path(if method.server_streaming() { "crate::EncodedStreamCodec" } else { "crate::EncodedCodec" });
     if method.server_streaming() {

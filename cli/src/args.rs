@@ -49,6 +49,9 @@ pub(crate) struct ServeArgs {
 pub(crate) struct ServeCommand {
     #[command(flatten)]
     pub(crate) args: ServeArgs,
+    /// JSON file of people, of whom those that the address book does not have are added
+    #[arg(long, value_name = "FILE")]
+    pub(crate) load_people: Option<PathBuf>,
     /// Print the settings as they would be used, and exit
     #[arg(long)]
     pub(crate) print_config: bool,
@@ -73,9 +76,9 @@ pub(crate) struct VersionArgs {
 /// The whole command line.
 pub(crate) fn command(kinds: &[Kind]) -> Command {
     let top = ClientArgs::augment_args(Command::new("campus"));
-    let top = top.subcommands(kinds.iter().map(commands::command));
+    let top = top.subcommands(kinds.iter().map(commands::command)).subcommand(commands::person::command());
     TopCommand::augment_subcommands(top)
-        .about("The server of employees and students for one machine, and the client of every such server")
+        .about("The server of employees, students and the address book for one machine, and the client of every such server")
         .version(env!("CARGO_PKG_VERSION"))
         .disable_help_subcommand(true)
         .subcommand_required(true)

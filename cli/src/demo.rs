@@ -13,6 +13,7 @@ use prost::Message;
 use crate::{
     args::ServeArgs,
     block_on,
+    commands::person,
     connect::{self, TlsArgs},
     context::{ClientArgs, Context},
     failure::{Failure, exit},
@@ -80,7 +81,7 @@ async fn load(kinds: &[Kind]) -> Result<(), Failure> {
             import::embedded(kind, text, format, &context).await?;
         }
     }
-    Ok(())
+    person::fill(&context, include_str!("../../examples/people.json")).await
 }
 
 async fn is_empty(context: &Context, kind: &Kind) -> Result<bool, Failure> {
@@ -111,6 +112,7 @@ Try, in another terminal:
   {campus} employee create --given-name Mira --family-name Okafor --gender female --hire-date 2026-09-01
   {campus} student list --filter 'education_level = \"EDUCATION_LEVEL_HIGHER\"' --limit 5 -o json
   {campus} student export -o csv | head -n 3
+  {campus} person phone 3
 
 Ctrl-C stops it; the data stays.
 ",

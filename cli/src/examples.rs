@@ -40,6 +40,43 @@ Examples:
   campus version
   campus version -o json";
 
+/// Of `person`.
+pub(crate) const PERSON: &str = "\
+Examples:
+  campus person list
+  campus person phone 3
+  campus person record --json people.json";
+
+/// Of `person list`.
+pub(crate) const PERSON_LIST: &str = "\
+Examples:
+  campus person list
+  campus person list -o json > people.json";
+
+/// Of `person phone`.
+pub(crate) const PERSON_PHONE: &str = "\
+A person without a phone is an error, as an unknown id is; the exit code is then 1.
+
+Examples:
+  campus person phone 3
+  campus person phone 3 -o json";
+
+/// Of `person record`.
+pub(crate) const PERSON_RECORD: &str = "\
+Shows the people as they were recorded. If one is refused, nobody of the call is recorded; more \
+than 5000 people go in several calls. It is safe to run it again.
+
+Examples:
+  campus person record --id 11 --name 'Mira Okafor' --phone home:+442079460100
+  campus person record --json people.json
+  campus person list -o ndjson | campus person record --json -";
+
+/// Of `person route`.
+pub(crate) const PERSON_ROUTE: &str = "\
+Examples:
+  campus person route 1 2 3
+  campus person route < ids.txt > phones.ndjson";
+
 const EXITS: &str = "\
 Exit codes:
   0    done

@@ -8,7 +8,7 @@ use tonic::Code;
 use crate::{
     context::{ClientArgs, Context},
     failure::{Failure, exit},
-    kind::Kind,
+    kind,
     output::{Format, print},
 };
 
@@ -38,9 +38,10 @@ const ELSEWHERE: &str = "NOT_SERVED_HERE";
 ///
 /// # Errors
 /// If the server cannot be asked, or a service is not serving.
-pub(crate) async fn run(kinds: &[Kind], client: &ClientArgs) -> Result<(), Failure> {
+pub(crate) async fn run(client: &ClientArgs) -> Result<(), Failure> {
     let context = Context::connect(client).await?;
-    let services = [""].into_iter().chain(kinds.iter().map(|kind| kind.service));
+    let contract = kind::schema().map_err(|error| Failure::new(exit::INTERNAL, error.to_string()))?;
+    let services = [""].into_iter().chain(contract.services().iter().map(|service| service.full_name));
     let mut states = Vec::new();
     for service in services {
         states.push((service, check(&context, service).await?));

@@ -61,10 +61,14 @@ pub(crate) struct Kind {
     calls: Vec<(Verb, Call)>,
 }
 
+/// The contract of this build.
+pub(crate) fn schema() -> Result<Schema, campus_schema::SchemaError> {
+    Schema::from_descriptors(campus_proto::DESCRIPTORS)
+}
+
 /// Every kind of record in the contract of this build.
 pub(crate) fn kinds() -> Result<Vec<Kind>, campus_schema::SchemaError> {
-    let schema = Schema::from_descriptors(campus_proto::DESCRIPTORS)?;
-    Ok(schema.services().iter().filter_map(Kind::of).collect())
+    Ok(schema()?.services().iter().filter_map(Kind::of).collect())
 }
 
 impl Kind {

@@ -83,12 +83,16 @@ fn dispatch(kinds: &[Kind], matches: &ArgMatches) -> Result<(), Failure> {
         let client = client(matches, below)?;
         return block_on(commands::run(kind, &client, below));
     }
+    if let Some((commands::person::NAME, below)) = matches.subcommand() {
+        let client = client(matches, below)?;
+        return block_on(commands::person::run(&client, below));
+    }
     let usage = |error: clap::Error| Failure::usage(error.to_string());
     match TopCommand::from_arg_matches(matches).map_err(usage)? {
         TopCommand::Health(_) => {
             let below = matches.subcommand().map_or(matches, |(_, below)| below);
             let client = client(matches, below)?;
-            block_on(health::run(kinds, &client))
+            block_on(health::run(&client))
         }
         TopCommand::Serve(args) => serve::run(&args),
         TopCommand::Demo(args) => demo::run(kinds, &args),

@@ -12,7 +12,7 @@ use crate::{
 /// # Errors
 /// If the server does not start, or does not end well.
 pub(crate) fn run(command: &ServeCommand) -> Result<(), Failure> {
-    let settings = settings(&command.args);
+    let settings = Settings { load_people: command.load_people.clone(), ..settings(&command.args) };
     if command.print_config {
         let text = toml::to_string(&settings.load()?);
         return print(&text.map_err(|error| Failure::new(exit::INTERNAL, format!("cannot print them: {error}")))?);
@@ -30,5 +30,6 @@ pub(crate) fn settings(args: &ServeArgs) -> Settings {
         config: args.config.clone(),
         in_process: None,
         log_level: None,
+        load_people: None,
     }
 }

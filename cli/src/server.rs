@@ -7,13 +7,17 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use campus_chassis::{Address, Listen, config, logs, signals};
-use campus_host::{Host, Part, build_info};
+use campus_chassis::{Address, Listen, config, signals};
+use campus_host::{Host, Observer, Part, build_info};
 
 use crate::failure::{Failure, exit};
 
 /// Every service of this program.
-const PARTS: [Part; 2] = [Part::of::<campus_employee::Employees>(), Part::of::<campus_student::Students>()];
+const PARTS: [Part; 3] = [
+    Part::of::<campus_employee::Employees>(),
+    Part::of::<campus_student::Students>(),
+    Part::of::<campus_addressbook::AddressBook>(),
+];
 
 /// What the command line says of the server. What is `None` comes from the environment, the file or the defaults.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) admin_listen: Option<SocketAddr>,
     /// File of settings.
     pub(crate) config: Option<PathBuf>,
+    /// People whom the address book begins with.
+    pub(crate) load_people: Option<PathBuf>,
     /// How much is logged.
     pub(crate) log_level: Option<&'static str>,
 }
@@ -69,10 +75,15 @@ impl From<StartError> for Failure {
 /// If the settings are wrong, an address is taken, or the data cannot be opened.
 pub(crate) fn start(settings: Settings) -> Result<Running, StartError> {
     let settings = settings.load()?;
-    logs::init(&settings.log).map_err(|error| StartError::new(&error, exit::USAGE))?;
     let is_encrypted = settings.server.tls.is_on();
+    let observer = Observer::start(&settings, &build_info("campus"));
+    let mut observer = observer.map_err(|error| StartError::new(&error, error.exit_code()))?;
     let (tell, told) = mpsc::sync_channel(1);
-    let thread = thread::Builder::new().name("campus".into()).spawn(move || serve(&settings, &tell));
+    let thread = thread::Builder::new().name("campus".into()).spawn(move || {
+        let served = serve(&settings, &mut observer, &tell);
+        observer.stop();
+        served
+    });
     let thread = thread.map_err(|error| StartError::new(&error, exit::INTERNAL))?;
     match told.recv() {
         Ok((grpc, admin)) => Ok(Running { grpc, is_encrypted, admin, thread }),
@@ -82,11 +93,15 @@ pub(crate) fn start(settings: Settings) -> Result<Running, StartError> {
     }
 }
 
-fn serve(settings: &campus_host::Settings, tell: &mpsc::SyncSender<(Listen, SocketAddr)>) -> Result<(), StartError> {
+fn serve(
+    settings: &campus_host::Settings,
+    observer: &mut Observer,
+    tell: &mpsc::SyncSender<(Listen, SocketAddr)>,
+) -> Result<(), StartError> {
     let internal = |error: std::io::Error| StartError::new(&error, exit::INTERNAL);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(internal)?;
     runtime.block_on(async {
-        let host = Host::build(settings, &PARTS, build_info("campus")).await;
+        let host = Host::build_observed(settings, &PARTS, build_info("campus"), observer).await;
         let host = host.map_err(|error| StartError::new(&error, error.exit_code()))?;
         let shutdown = signals::shutdown().map_err(internal)?;
         // Who started it waits for this line; if nobody does any more, it serves all the same.
@@ -109,6 +124,7 @@ impl Settings {
             ("server.listen", self.listen.map(|addresses| addresses.to_string())),
             ("admin.listen", self.admin_listen.map(|address| address.to_string())),
             ("store.dir", self.data_dir.map(|dir| dir.display().to_string())),
+            ("addressbook.load", self.load_people.map(|file| file.display().to_string())),
             ("log.level", self.log_level.map(ToOwned::to_owned)),
         ];
         let overrides = given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();

@@ -50,6 +50,11 @@ pub mod campus {
     }
 }
 
+package!(
+    /// `personguide`: the address book, with the contract of a published tutorial.
+    personguide, "personguide", "PersonGuide"
+);
+
 /// `google`: the published types that the contracts use.
 pub mod google {
     package!(

@@ -47,7 +47,9 @@ pub(crate) async fn run(context: &Context, kind: &Kind, args: LookupArgs) -> Res
     let call = context.call(kind, Verb::Lookup)?;
     let format = Format::or_default(context.format, Format::Ndjson);
     let mut sink = Sink::stdout(&Shape { wide: args.wide, ..Shape::many(kind.message, format) })?;
-    let names = ReceiverStream::new(names(kind.clone(), args.names));
+    let known = kind.clone();
+    let request = move |name: &str| Some(LookupRequest { name: known.name_of(name) }.encode_to_vec().into());
+    let names = ReceiverStream::new(asked(args.names, request));
     let replies = context.caller.both_streams(&call.path, names, context.stream_deadline()).await;
     let mut replies = replies.map_err(|status| context.failure(&status, call.name))?;
     let (mut missing, mut last) = (0_u64, String::new());
@@ -82,13 +84,14 @@ pub(crate) async fn run(context: &Context, kind: &Kind, args: LookupArgs) -> Res
     if missing > 0 { Err(Failure::silent(exit::RECORDS)) } else { Ok(()) }
 }
 
-/// Sends the names from a thread of its own, which waits where the server does not keep up.
-fn names(kind: Kind, given: Vec<String>) -> mpsc::Receiver<Bytes> {
+/// Sends a request for each name that was given, or that standard input holds, from a thread of its own, which waits
+/// where the server does not keep up. A name that `request` makes nothing of is left out.
+pub(super) fn asked(
+    given: Vec<String>,
+    request: impl Fn(&str) -> Option<Bytes> + Send + 'static,
+) -> mpsc::Receiver<Bytes> {
     let (sender, receiver) = mpsc::channel(WAITING);
-    let send = move |name: &str| {
-        let request = LookupRequest { name: kind.name_of(name) };
-        sender.blocking_send(Bytes::from(request.encode_to_vec())).is_ok()
-    };
+    let send = move |name: &str| request(name).is_none_or(|request| sender.blocking_send(request).is_ok());
     thread::spawn(move || {
         for name in &given {
             if name != "-" && !send(name) {

@@ -6,6 +6,7 @@ mod export;
 mod get;
 mod list;
 mod lookup;
+pub(crate) mod person;
 mod update;
 mod watch;
 

@@ -1,6 +1,6 @@
 //! The values of a record as the cells of a line.
 
-use campus_schema::{Field, JsonOptions, Kind, Malformed, MessageType, Value, wire};
+use campus_schema::{EnumType, Field, JsonOptions, Kind, Malformed, MessageType, Value, wire};
 
 use crate::{kind::is_plain, terminal::printable, value};
 
@@ -48,12 +48,8 @@ fn cell(message: MessageType, field: &Field, record: &[u8], style: Style) -> Res
     let value = message.get(record, field.number)?;
     Ok(match (value, field.kind) {
         (Some(Value::Str(text)), _) => text.to_owned(),
-        (Some(Value::Enum(number)), Kind::Enum(of)) => match of.name(number) {
-            _ if number == 0 => String::new(),
-            Some(name) if style == Style::Exact => name.to_owned(),
-            Some(name) => value::short_name(of, name),
-            None => number.to_string(),
-        },
+        (Some(Value::Enum(number)), Kind::Enum(of)) => enumerator(of, number, style),
+        (None, Kind::Enum(of)) if !field.presence => enumerator(of, 0, style),
         (Some(Value::Bool(set)), _) => truth(set, style),
         (None, Kind::Bool) if !field.presence => truth(false, style),
         (Some(Value::I64(number)), _) => number.to_string(),
@@ -62,6 +58,16 @@ fn cell(message: MessageType, field: &Field, record: &[u8], style: Style) -> Res
         (None, _) if is_number(field, style) && !field.presence => "0".to_owned(),
         _ => String::new(),
     })
+}
+
+/// Zero says nothing where it is called unspecified, as the style guide wants it.
+fn enumerator(of: EnumType, number: i32, style: Style) -> String {
+    match of.name(number) {
+        Some(name) if number == 0 && name.ends_with("UNSPECIFIED") => String::new(),
+        Some(name) if style == Style::Exact => name.to_owned(),
+        Some(name) => value::short_name(of, name),
+        None => number.to_string(),
+    }
 }
 
 fn truth(set: bool, style: Style) -> String {

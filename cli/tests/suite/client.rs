@@ -19,15 +19,15 @@ const PARTS: [Part; 2] = [Part::of::<campus_employee::Employees>(), Part::of::<c
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a run of `campus` came to.
-struct Run {
+pub(crate) struct Run {
     exit: Option<i32>,
-    out: String,
-    err: String,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Run {
     #[track_caller]
-    fn exits(self, expected: i32) -> Self {
+    pub(crate) fn exits(self, expected: i32) -> Self {
         assert_eq!(self.exit, Some(expected), "stdout: {}\nstderr: {}", self.out, self.err);
         self
     }
@@ -38,7 +38,7 @@ impl Run {
 }
 
 /// A server and a folder for files.
-struct Place {
+pub(crate) struct Place {
     campus: Option<Campus>,
     server: SocketAddr,
     files: TempDir,
@@ -46,7 +46,11 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        let campus = Campus::start(&PARTS);
+        Self::with(&PARTS)
+    }
+
+    pub(crate) fn with(parts: &[Part]) -> Self {
+        let campus = Campus::start(parts);
         let server = campus.grpc;
         Self { campus: Some(campus), server, files: tempfile::tempdir().unwrap() }
     }
@@ -59,11 +63,11 @@ impl Place {
         command
     }
 
-    fn run(&self, line: &str) -> Run {
+    pub(crate) fn run(&self, line: &str) -> Run {
         run(&mut self.command(line))
     }
 
-    fn run_with_input(&self, line: &str, input: &str) -> Run {
+    pub(crate) fn run_with_input(&self, line: &str, input: &str) -> Run {
         let mut child = self.command(line).stdin(Stdio::piped()).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         let input = input.to_owned();
@@ -96,7 +100,7 @@ fn of(output: std::process::Output) -> Run {
     }
 }
 
-fn examples(name: &str) -> PathBuf {
+pub(crate) fn examples(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name)
 }
 

@@ -19,7 +19,11 @@ mod model;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod storage;
+#[cfg(test)]
+mod telemetry;
 #[cfg(test)]
 mod transport;
 #[cfg(test)]

@@ -11,6 +11,14 @@ pub fn current() -> Option<Call> {
     CURRENT.try_with(|current| current.try_borrow().ok().and_then(|call| call.clone())).ok().flatten()
 }
 
+/// Whether spans are recorded for the [`current`] call.
+#[must_use]
+pub fn is_sampled() -> bool {
+    let asked =
+        CURRENT.try_with(|current| current.try_borrow().is_ok_and(|call| call.as_ref().is_some_and(Call::is_sampled)));
+    asked.unwrap_or(false)
+}
+
 /// Makes `call` the [`current`] one until the guard is dropped. Meant for one poll of a future.
 pub fn enter(call: &Call) -> Entered {
     Entered { before: CURRENT.with(|current| current.replace(Some(call.clone()))), here: PhantomData }

@@ -7,7 +7,14 @@
 mod call;
 mod current;
 mod peer;
+mod request_id;
+mod trailers;
 
 pub use call::{Call, CallBuilder, Trace};
-pub use current::{Entered, current, enter};
+pub use current::{Entered, current, enter, is_sampled};
+/// The target of every `tracing` span that is meant for the collector of traces; log lines have others.
+pub const SPANS: &str = "campus.span";
+
 pub use peer::{Certificate, Peer, Transport, UnixCredentials};
+pub use request_id::RequestId;
+pub use trailers::BadMetadata;

@@ -1,12 +1,12 @@
 //! Puts a server together.
 
 use crate::{
-    AdminConfig, GrpcService, Handle, Health, Metrics, ServerConfig,
+    AdminConfig, GrpcService, Handle, Health, Metrics, ServerConfig, Tracer,
     assemble::{Services, plan},
     config::OutOfRange,
     metrics::Shards,
     panics,
-    ready::{Check, Readiness},
+    ready::{Check, Readiness, saturation},
     serve::Shard,
     service::Registered,
     transport::{Address, Listen, Listener, Tls, Watched, tcp},
@@ -80,6 +80,7 @@ pub struct AppBuilder {
     services: Vec<Registered>,
     checks: Vec<Check>,
     on_drain: Vec<DrainHook>,
+    tracer: Tracer,
 }
 
 /// A server whose ports are bound; [`run_until`](App::run_until) serves.
@@ -127,6 +128,7 @@ impl App {
             services: Vec::new(),
             checks: Vec::new(),
             on_drain: Vec::new(),
+            tracer: Tracer::default(),
         }
     }
 
@@ -200,6 +202,12 @@ impl AppBuilder {
         self
     }
 
+    /// Traces calls; without it none is.
+    pub fn tracer(mut self, tracer: Tracer) -> Self {
+        self.tracer = tracer;
+        self
+    }
+
     /// Says what is running.
     pub fn build_info(mut self, build: BuildInfo) -> Self {
         self.build = build;
@@ -216,7 +224,9 @@ impl AppBuilder {
         self.admin.check()?;
         let services = Services::assemble(&self.services, &self.descriptors)?;
         let health = services.health.clone();
-        let (figures, shards) = services.shards(&self.server, plan(&self.server));
+        let (figures, shards) = services.shards(&self.server, plan(&self.server), self.tracer);
+        let mut checks = self.checks;
+        checks.push(saturation(&figures, self.admin.saturated_limit.get()));
         let metrics = Metrics::new(&self.build, figures.clone());
         let tls = Watched::new(&self.server.tls, &metrics)?;
         let grpc = bind(&self.server, tls.as_ref().map(|watched| &watched.tls))?;
@@ -226,7 +236,7 @@ impl AppBuilder {
             admin_addr: admin_port.1,
             grpc,
             admin_port: admin_port.0,
-            readiness: Readiness::new(self.checks, health.clone()),
+            readiness: Readiness::new(checks, health.clone()),
             metrics,
             handle: Handle::new(),
             server: self.server,

@@ -1,15 +1,16 @@
 //! What is served: the services given, those built in, and the shards that know each method.
 
 use crate::{
-    Health, ServerConfig, StartError,
-    call::{Limits, Method},
+    Health, ServerConfig, StartError, Tracer,
+    call::{Admission, Buffers, Class, Limits, Method},
     config::{ByteSize, HumanDuration},
     health::{self, HealthService},
     metrics::{Labels, Shards},
     reflection::{self, Described},
-    serve::{Phase, Plan, Shard},
+    serve::{Keepalive, Phase, Plan, Shard},
     service::{MethodInfo, Registered, contract},
 };
+use http::HeaderValue;
 use prost::DecodeError;
 use std::{collections::HashMap, sync::Arc};
 use tokio::sync::watch;
@@ -55,21 +56,29 @@ impl Services {
     }
 
     /// The shards, each with its own counters.
-    pub(crate) fn shards(&self, config: &ServerConfig, plan: Plan) -> (Shards, Vec<Arc<Shard>>) {
+    pub(crate) fn shards(&self, config: &ServerConfig, plan: Plan, tracer: Tracer) -> (Shards, Vec<Arc<Shard>>) {
         let count = match config.shards {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             n => n,
         };
-        let label =
-            |service: &str, method: &str, kind| Labels { service: service.to_owned(), method: method.to_owned(), kind };
-        let mut labels = vec![label("unknown", "unknown", "unary")];
-        labels.extend(self.methods().map(|(service, method)| label(service.name, &method.name, method.kind())));
-        let figures = Shards::new(labels, count);
-        let shards = (0..count).map(|i| Arc::new(self.shard(&figures, i, config, plan))).collect();
+        let label = |service: &str, method: &str, kind, class| {
+            let (service, method) = (service.to_owned(), method.to_owned());
+            Labels { service, method, kind, class }
+        };
+        let mut labels = vec![label("unknown", "unknown", "unary", Class::Unary)];
+        let of_method = |(service, method): (&Registered, &MethodInfo)| {
+            label(service.name, &method.name, method.kind(), class(service, method))
+        };
+        labels.extend(self.methods().map(of_method));
+        let admission = Admission::new(config.max_unary_calls, config.max_stream_calls);
+        let figures = Shards::new(labels, count, admission, Buffers::new(config.max_buffered.0));
+        let shards = (0..count).map(|i| Arc::new(self.shard(&figures, i, config, plan, tracer))).collect();
         (figures, shards)
     }
 
-    fn shard(&self, figures: &Shards, index: usize, config: &ServerConfig, plan: Plan) -> Shard {
+    fn shard(&self, figures: &Shards, index: usize, config: &ServerConfig, plan: Plan, tracer: Tracer) -> Shard {
+        let (limits, served_by) = (limits(config), served_by(config));
+        let desks = Class::ALL.map(|class| (class, figures.admission.desk(class, figures.traffic.len())));
         let mut counters = figures.methods.get(index).into_iter().flatten().cloned();
         let mut method = |service: Option<(&Registered, &MethodInfo)>| {
             Arc::new(Method {
@@ -77,8 +86,15 @@ impl Services {
                 service_name: service.map_or_else(|| "unknown".to_owned(), |(service, _)| service.name.to_owned()),
                 name: service.map_or_else(|| "unknown".to_owned(), |(_, method)| method.name.clone()),
                 server_streaming: service.is_some_and(|(_, method)| method.server_streaming),
+                class: service.map_or(Class::Unary, |(service, method)| class(service, method)),
+                desk: service.and_then(|(service, method)| {
+                    let class = class(service, method);
+                    desks.iter().find(|(of, _)| *of == class).and_then(|(_, desk)| desk.clone())
+                }),
                 counters: counters.next().unwrap_or_default(),
-                limits: limits(config),
+                limits,
+                tracer,
+                served_by: served_by.clone(),
             })
         };
         let unknown = method(None);
@@ -88,11 +104,27 @@ impl Services {
             unknown,
             services: Arc::clone(&self.listed),
             traffic: figures.traffic.get(index).cloned().unwrap_or_default(),
+            buffers: Arc::clone(&figures.buffers),
             phase: watch::Sender::new(Phase::Serve),
             plan,
             allow: config.allow.clone(),
         }
     }
+}
+
+fn class(service: &Registered, method: &MethodInfo) -> Class {
+    match (BUILT_IN.contains(&service.name), method.client_streaming || method.server_streaming) {
+        (true, _) => Class::System,
+        (false, true) => Class::Stream,
+        (false, false) => Class::Unary,
+    }
+}
+
+/// What `x-served-by` says, made for one shard: what shards share, they would wait for.
+fn served_by(config: &ServerConfig) -> Option<HeaderValue> {
+    let of_environment = || ["POD_NAME", "HOSTNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    let name = config.name.clone().or_else(of_environment)?;
+    HeaderValue::try_from(name).ok().filter(|name| !name.is_empty())
 }
 
 fn limits(config: &ServerConfig) -> Limits {
@@ -101,6 +133,8 @@ fn limits(config: &ServerConfig) -> Limits {
         message_out: config.max_message_out.map(ByteSize::saturating_u32),
         max_deadline: config.max_deadline.map(HumanDuration::get),
         default_deadline: config.default_deadline.map(HumanDuration::get),
+        compress: config.compress_replies,
+        compress_over: config.compress_over.saturating_u32(),
     }
 }
 
@@ -117,5 +151,14 @@ pub(crate) fn plan(config: &ServerConfig) -> Plan {
         handshake_limit: config.handshake_limit.get(),
         first_call_limit: config.first_call_limit.get(),
         flush_limit: config.flush_limit.get(),
+        max_age: config.max_connection_age.some(),
+        age_grace: config.max_connection_age_grace.get(),
+        max_idle: config.max_connection_idle.some(),
+        keepalive: config
+            .keepalive_interval
+            .some()
+            .map(|interval| Keepalive { interval, timeout: config.keepalive_timeout.get() }),
+        min_ping_interval: config.min_ping_interval.some(),
+        pings_without_calls: config.pings_without_calls,
     }
 }

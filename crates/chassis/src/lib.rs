@@ -19,6 +19,7 @@ mod service;
 mod settings;
 pub mod signals;
 mod status;
+pub mod trace;
 mod transport;
 
 pub use app::{App, AppBuilder, BuildInfo, StartError};
@@ -29,8 +30,9 @@ pub use metrics::Metrics;
 pub use prometheus_client;
 pub use run::RunError;
 pub use service::GrpcService;
-pub use settings::{AdminConfig, LogConfig, LogFormat, ServerConfig};
+pub use settings::{AdminConfig, CompressReplies, LogConfig, LogFormat, ServerConfig};
 pub use status::DOMAIN;
+pub use trace::Tracer;
 pub use transport::{
     Address, Allow, ClientCertificate, InProcess, Listen, Rule, SocketMode, TlsConfig, TlsVersion, in_process,
 };

@@ -1,8 +1,19 @@
 //! Logs to stderr: pretty for people, JSON for machines.
 
+mod called;
+
 use crate::{LogConfig, LogFormat, panics};
+use called::Called;
+use campus_call::SPANS;
+use campus_telemetry::Telemetry;
 use std::io::{self, IsTerminal};
-use tracing_subscriber::{EnvFilter, fmt, prelude::*};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{
+    EnvFilter,
+    filter::{FilterExt, filter_fn},
+    fmt::{self, format::JsonFields},
+    prelude::*,
+};
 
 /// Logging cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -17,23 +28,33 @@ pub enum LogError {
     Twice,
 }
 
-/// Sends every event of the process to stderr as `config` says. A panic outside of calls becomes an event without its message.
+/// Sends every event of the process to stderr as `config` says, and the spans of sampled calls to `telemetry`. An event of
+/// a call carries the call's `request_id`, and `trace_id` and `span_id` if it is part of a trace. A panic outside of calls
+/// becomes an event without its message.
 ///
 /// # Errors
 /// [`LogError`] for a level that is not one, and at the second call.
-pub fn init(config: &LogConfig) -> Result<(), LogError> {
-    let filter = filter(&config.level)?;
+pub fn init(config: &LogConfig, telemetry: Option<&Telemetry>) -> Result<(), LogError> {
+    // What is meant for the collector is no log, whatever the level.
+    let filter = filter_fn(|about| about.target() != SPANS).and(filter(&config.level)?);
     let pretty = match config.format {
         LogFormat::Pretty => true,
         LogFormat::Json => false,
         LogFormat::Auto => io::stderr().is_terminal(),
     };
-    let registry = tracing_subscriber::registry().with(filter);
+    let spans = telemetry.and_then(Telemetry::layer).map(|layer| {
+        let only_spans = filter_fn(|about| about.target() == SPANS).with_max_level_hint(LevelFilter::INFO);
+        layer.with_filter(only_spans)
+    });
+    let registry = tracing_subscriber::registry().with(spans);
+    let layer = fmt::layer().with_writer(io::stderr);
     let started = if pretty {
         let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        registry.with(fmt::layer().with_writer(io::stderr).with_ansi(colour)).try_init()
+        let format = Called::pretty(fmt::format().with_ansi(colour));
+        registry.with(layer.with_ansi(colour).event_format(format).with_filter(filter)).try_init()
     } else {
-        registry.with(fmt::layer().json().flatten_event(true).with_writer(io::stderr)).try_init()
+        let format = Called::json(fmt::format().json().flatten_event(true));
+        registry.with(layer.fmt_fields(JsonFields::new()).event_format(format).with_filter(filter)).try_init()
     };
     started.map_err(|_| LogError::Twice)?;
     panics::log_others();
@@ -44,7 +65,7 @@ fn filter(level: &str) -> Result<EnvFilter, LogError> {
     let fail = || LogError::Level(level.to_owned());
     // A bare word that is no level would be taken for a target, and everything else be switched off.
     for part in level.split(',').filter(|part| !part.contains(['=', '['])) {
-        let known = part.trim().parse::<tracing_subscriber::filter::LevelFilter>();
+        let known = part.trim().parse::<LevelFilter>();
         known.ok().filter(|_| !part.trim().is_empty()).ok_or_else(fail)?;
     }
     EnvFilter::builder().parse(level).map_err(|_| fail())

@@ -1,6 +1,6 @@
 //! Asks the readiness checks, again and again, and tells health.
 
-use crate::{health::Health, panics};
+use crate::{health::Health, metrics::Shards, panics};
 use std::{
     fmt,
     pin::Pin,
@@ -8,7 +8,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 type Outcome = Result<(), String>;
@@ -38,6 +38,19 @@ impl Check {
         let late = |_| Err(format!("no answer within {} ms", limit.as_millis()));
         tokio::time::timeout(limit, contained).await.unwrap_or_else(late)
     }
+}
+
+/// Fails while the server has refused calls for want of room in every round of the last `limit`.
+pub(crate) fn saturation(figures: &Shards, limit: Duration) -> Check {
+    let (figures, seen) = (figures.clone(), Mutex::new((0, None::<Instant>)));
+    Check::new("load".to_owned(), move || {
+        let refused = figures.turned_away();
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = if refused > seen.0 { Some(*seen.1.get_or_insert_with(Instant::now)) } else { None };
+        *seen = (refused, since);
+        let saturated = since.is_some_and(|since| since.elapsed() >= limit);
+        std::future::ready(if saturated { Err("calls are refused for want of room".to_owned()) } else { Ok(()) })
+    })
 }
 
 /// The checks and what they said last.

@@ -45,6 +45,22 @@ pub struct ServerConfig {
     pub handshake_limit: HumanDuration,
     /// A connection without any call after this is asked to leave (GOAWAY).
     pub first_call_limit: HumanDuration,
+    /// A connection of this age, give or take a tenth, is asked to leave (GOAWAY), so that clients find new servers; 0 is
+    /// never.
+    pub max_connection_age: HumanDuration,
+    /// How long calls may go on after that, before they end with UNAVAILABLE.
+    pub max_connection_age_grace: HumanDuration,
+    /// A connection on which there was no call for this long is asked to leave (GOAWAY); 0 is never.
+    pub max_connection_idle: HumanDuration,
+    /// A client that sent nothing for this long is asked for a sign of life (PING); 0 is never.
+    pub keepalive_interval: HumanDuration,
+    /// A client that gives none within this is taken for gone.
+    pub keepalive_timeout: HumanDuration,
+    /// A client may ping this often; the third ping too early ends its connection (`too_many_pings`). 0 lets it ping as it
+    /// likes.
+    pub min_ping_interval: HumanDuration,
+    /// Whether it may do so while it has no call; otherwise every two hours then.
+    pub pings_without_calls: bool,
     /// A longer deadline of a client is cut to this. Unset: no cap. Calls without a deadline keep none.
     pub max_deadline: Option<HumanDuration>,
     /// The deadline of calls that bring none. Unset: none.
@@ -53,6 +69,19 @@ pub struct ServerConfig {
     pub drain_delay: HumanDuration,
     /// At the stop: how long calls may take to end by themselves before they end with UNAVAILABLE.
     pub drain_limit: HumanDuration,
+    /// Unary calls at once on the whole server; more are RESOURCE_EXHAUSTED. Health and reflection always get in.
+    pub max_unary_calls: u32,
+    /// Streaming calls at once on the whole server; more are RESOURCE_EXHAUSTED.
+    pub max_stream_calls: u32,
+    /// Bytes held for calls on the whole server: begun request messages, and replies (of 4 KiB and more) that are not taken.
+    /// A call that would go over it is RESOURCE_EXHAUSTED; one connection may hold half.
+    pub max_buffered: ByteSize,
+    /// When replies are compressed.
+    pub compress_replies: CompressReplies,
+    /// Smaller reply messages are sent as they are.
+    pub compress_over: ByteSize,
+    /// What `x-served-by` says in replies. Unset: `POD_NAME` or else `HOSTNAME` of the environment, or nothing.
+    pub name: Option<String>,
     /// How long a last reply (at a deadline, at the stop) may take to reach its client before the stream or connection is cut.
     pub flush_limit: HumanDuration,
     /// TLS of the TCP addresses.
@@ -78,10 +107,23 @@ impl Default for ServerConfig {
             send_buffer: ByteSize::kib(128),
             handshake_limit: HumanDuration::secs(10),
             first_call_limit: HumanDuration::secs(300),
+            max_connection_age: HumanDuration::secs(30 * 60),
+            max_connection_age_grace: HumanDuration::secs(5 * 60),
+            max_connection_idle: HumanDuration::secs(5 * 60),
+            keepalive_interval: HumanDuration::secs(60),
+            keepalive_timeout: HumanDuration::secs(20),
+            min_ping_interval: HumanDuration::secs(10),
+            pings_without_calls: true,
             max_deadline: None,
             default_deadline: None,
-            drain_delay: HumanDuration::secs(0),
+            drain_delay: HumanDuration::secs(5),
             drain_limit: HumanDuration::secs(20),
+            max_unary_calls: 10_000,
+            max_stream_calls: 4_000,
+            max_buffered: ByteSize::mib(256),
+            compress_replies: CompressReplies::Mirror,
+            compress_over: ByteSize::kib(1),
+            name: None,
             flush_limit: HumanDuration::secs(1),
             tls: TlsConfig::default(),
         }
@@ -97,6 +139,9 @@ impl ServerConfig {
     /// [`OutOfRange`].
     #[rustfmt::skip] // a row a setting
     pub fn check(&self) -> Result<(), OutOfRange> {
+        /// What TCP takes for a timeout: milliseconds in 31 bits.
+        const DAYS: u64 = 24 * 24 * 60 * 60 * 1000;
+        const DAYS_AT_MOST: &str = "24 days at most, or 0 for never";
         const WINDOW: &str = "a window is 65535B to 2GiB - 1B";
         self.tls.check()?;
         self.allow.check(&self.listen, self.tls.client_ca.is_some())?;
@@ -114,9 +159,41 @@ impl ServerConfig {
             Range::new("server.send_buffer", &self.send_buffer, 1 << 14..=1 << 30, "a buffer is 16KiB to 1GiB"),
             Range::new("server.handshake_limit", &self.handshake_limit, 1..=u64::MAX, "at least 1ms is needed"),
             Range::new("server.first_call_limit", &self.first_call_limit, 1..=u64::MAX, "at least 1ms is needed"),
+            Range::new("server.keepalive_interval", &self.keepalive_interval, 0..=DAYS, DAYS_AT_MOST),
+            Range::new("server.keepalive_timeout", &self.keepalive_timeout, 1..=DAYS, "1ms to 24 days are possible"),
             Range::optional("server.max_deadline", self.max_deadline.as_ref(), 1..=u64::MAX, "at least 1ms is needed; leave it out for no cap"),
+            Range::new("server.max_unary_calls", &self.max_unary_calls, 1..=1 << 28, "1 to 268435456 must be allowed"),
+            Range::new("server.max_stream_calls", &self.max_stream_calls, 1..=1 << 28, "1 to 268435456 must be allowed"),
+            Range::new("server.max_buffered", &self.max_buffered, 1 << 20..=u64::MAX, "at least 1MiB is needed"),
+            Range::optional("server.name", self.name.as_ref(), 1..=253, "1 to 253 visible ASCII characters; leave it out for the pod's or host's"),
             Range::optional("server.default_deadline", self.default_deadline.as_ref(), 1..=u64::MAX, "at least 1ms is needed; leave it out for none"),
         ])
+    }
+}
+
+/// When the messages of replies are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", try_from = "String")]
+pub enum CompressReplies {
+    /// As the client compresses its requests, if it accepts the same.
+    #[default]
+    Mirror,
+    /// Whenever the client accepts a compression: zstd, else gzip.
+    Accepted,
+    /// Never.
+    Off,
+}
+
+impl TryFrom<String> for CompressReplies {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        match text.as_str() {
+            "mirror" => Ok(Self::Mirror),
+            "accepted" => Ok(Self::Accepted),
+            "off" => Ok(Self::Off),
+            _ => Err("expected mirror, accepted or off"),
+        }
     }
 }
 
@@ -131,6 +208,8 @@ pub struct AdminConfig {
     pub ready_interval: HumanDuration,
     /// A readiness check that takes longer than this has failed.
     pub ready_limit: HumanDuration,
+    /// A server that refuses calls for want of room for longer than this, without a pause, is not ready.
+    pub saturated_limit: HumanDuration,
 }
 
 impl Default for AdminConfig {
@@ -139,6 +218,7 @@ impl Default for AdminConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9090)),
             ready_interval: HumanDuration::secs(2),
             ready_limit: HumanDuration::secs(2),
+            saturated_limit: HumanDuration::secs(10),
         }
     }
 }
@@ -152,6 +232,7 @@ impl AdminConfig {
         check([
             Range::new("admin.ready_interval", &self.ready_interval, 1..=u64::MAX, "at least 1ms is needed"),
             Range::new("admin.ready_limit", &self.ready_limit, 1..=u64::MAX, "at least 1ms is needed"),
+            Range::new("admin.saturated_limit", &self.saturated_limit, 1..=u64::MAX, "at least 1ms is needed"),
         ])
     }
 }

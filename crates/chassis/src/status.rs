@@ -1,6 +1,7 @@
 //! The statuses the chassis itself answers with: each has a reason a program can read, and a delay where a retry helps.
 
 use campus_call::Peer;
+use http::HeaderValue;
 use std::{collections::HashMap, time::Duration};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -44,6 +45,66 @@ pub(crate) fn no_reflection(error: &tonic_reflection::server::Error) -> Status {
 pub(crate) fn bad_timeout() -> Status {
     let message = "grpc-timeout must be 1 to 8 digits and a unit out of H, M, S, m, u, n".to_owned();
     with(Code::InvalidArgument, "INVALID_TIMEOUT", &[], message, None)
+}
+
+pub(crate) fn reserved_metadata(key: &str) -> Status {
+    let message = format!("metadata key {key} is reserved: names beginning with grpc- belong to gRPC; rename it");
+    with(Code::InvalidArgument, "RESERVED_METADATA", &[("key", key.to_owned())], message, None)
+}
+
+pub(crate) fn not_base64(key: &str) -> Status {
+    let message = format!("metadata key {key} ends in -bin, but its value is not base64");
+    with(Code::InvalidArgument, "INVALID_METADATA", &[("key", key.to_owned())], message, None)
+}
+
+pub(crate) fn unknown_encoding(name: &HeaderValue) -> Status {
+    let name = String::from_utf8_lossy(name.as_bytes());
+    let message = format!("grpc-encoding {name} is not understood; use identity, gzip or zstd");
+    with(Code::Unimplemented, "UNKNOWN_ENCODING", &[("encoding", name.into_owned())], message, None)
+}
+
+/// INTERNAL is what gRPC answers where the flag of a message and the head of its call do not go together.
+pub(crate) fn bad_flag(flag: u8) -> Status {
+    let message = match flag {
+        1 => "a message is flagged as compressed, but grpc-encoding names no compression".to_owned(),
+        _ => format!("the flag of a message is {flag}; it must be 0, or 1 for a compressed one"),
+    };
+    with(Code::Internal, "INVALID_MESSAGE_FLAG", &[], message, None)
+}
+
+pub(crate) fn bad_compression() -> Status {
+    let message = "a message is not compressed in the way that grpc-encoding names".to_owned();
+    with(Code::Internal, "INVALID_COMPRESSION", &[], message, None)
+}
+
+pub(crate) fn cannot_compress() -> Status {
+    with(Code::Internal, "COMPRESSION_FAILED", &[], "the reply could not be compressed".to_owned(), None)
+}
+
+pub(crate) fn unpacked_too_large(limit: u32) -> Status {
+    let message =
+        format!("a request message unpacks to more than the limit of {limit} bytes; send less in one message");
+    with(Code::ResourceExhausted, "REQUEST_TOO_LARGE", &[("limit_bytes", limit.to_string())], message, None)
+}
+
+pub(crate) fn too_many_calls(class: &str) -> Status {
+    let message = format!("the server has as many {class} calls as it may have; try again later, or elsewhere");
+    overloaded("TOO_MANY_CALLS", &[("class", class.to_owned())], message)
+}
+
+pub(crate) fn buffers_full() -> Status {
+    let message = "the server holds as many bytes for its calls as it may; try again later, or elsewhere".to_owned();
+    overloaded("BUFFERS_FULL", &[], message)
+}
+
+/// Says twice when to come again: in RetryInfo, and in the header that gRPC's own retries heed (gRFC A6). Not everybody at
+/// once: between half and one and a half of the usual time.
+fn overloaded(reason: &str, facts: &[(&str, String)], message: String) -> Status {
+    let retry = RETRY.mul_f64(0.5 + fastrand::f64());
+    let mut status = with(Code::ResourceExhausted, reason, facts, message, Some(retry));
+    let milliseconds = u64::try_from(retry.as_millis()).unwrap_or(u64::MAX);
+    status.metadata_mut().insert("grpc-retry-pushback-ms", milliseconds.into());
+    status
 }
 
 pub(crate) fn deadline_exceeded() -> Status {

@@ -2,14 +2,11 @@
 
 use std::{fs, net::SocketAddr, path::PathBuf};
 
-use campus_chassis::{App, AppBuilder, BuildInfo, Listen, Skip, config::OutOfRange, exit};
+use campus_chassis::{App, AppBuilder, BuildInfo, Listen, Skip, Tracer, config::OutOfRange, exit};
 use campus_schema::Schema;
-use campus_store::{Store, StoreError};
+use campus_store::{OpenError, Store, StoreError};
 
-use crate::{
-    Part, Settings, metrics,
-    part::{Mount, Opened},
-};
+use crate::{Observer, Opening, Part, Settings, metrics};
 
 /// Why a process could not start.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +24,7 @@ pub enum StartError {
     },
     /// A database cannot be opened.
     #[error(transparent)]
-    Store(#[from] campus_store::OpenError),
+    Store(#[from] OpenError),
     /// A port cannot be had.
     #[error(transparent)]
     Listen(#[from] campus_chassis::StartError),
@@ -37,18 +34,29 @@ pub enum StartError {
     /// The contract cannot be read.
     #[error("fault in this build: {0}")]
     Contract(#[from] campus_schema::SchemaError),
-    /// A service did not hand the server on.
-    #[error("fault in this build: a service kept the server to itself")]
-    Lost,
+    /// A file of records that a setting names cannot be taken over.
+    #[error("{setting}: {}: {why}", path.display())]
+    Load {
+        /// The setting.
+        setting: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and where.
+        why: String,
+    },
+    /// Records cannot be read or written.
+    #[error(transparent)]
+    Records(#[from] campus_resource::Error),
 }
 
 impl StartError {
     /// What the process exits with.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Folder { .. } | Self::Store(_) => exit::STORAGE,
-            Self::Setting(_) | Self::Listen(_) => exit::USAGE,
-            Self::Kind(_) | Self::Contract(_) | Self::Lost => exit::INTERNAL,
+            Self::Store(OpenError::Invalid(_)) => exit::USAGE,
+            Self::Folder { .. } | Self::Store(_) | Self::Records(_) => exit::STORAGE,
+            Self::Setting(_) | Self::Listen(_) | Self::Load { .. } => exit::USAGE,
+            Self::Kind(_) | Self::Contract(_) => exit::INTERNAL,
         }
     }
 }
@@ -91,20 +99,40 @@ impl Host {
     /// # Errors
     /// [`StartError`]; nothing listens then.
     pub async fn build(settings: &Settings, parts: &[Part], info: BuildInfo) -> Result<Self, StartError> {
+        Self::traced(settings, parts, info, Tracer::default()).await
+    }
+
+    /// As [`build`](Self::build), with its calls and metrics watched by `observer`.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub async fn build_observed(
+        settings: &Settings,
+        parts: &[Part],
+        info: BuildInfo,
+        observer: &mut Observer,
+    ) -> Result<Self, StartError> {
+        let host = Self::traced(settings, parts, info, observer.tracer()).await?;
+        observer.watch(host.app.metrics());
+        Ok(host)
+    }
+
+    async fn traced(settings: &Settings, parts: &[Part], info: BuildInfo, tracer: Tracer) -> Result<Self, StartError> {
         settings.check()?;
-        let dir = &settings.store.dir;
-        fs::create_dir_all(dir).map_err(|why| StartError::Folder { path: dir.clone(), why })?;
-        let schema = Schema::from_descriptors(campus_proto::DESCRIPTORS)?;
-        let builder =
-            App::builder(&settings.server, &settings.admin).build_info(info).descriptors(campus_proto::DESCRIPTORS);
-        let (mut app, mut stores) = (Some(builder), Vec::new());
-        for part in parts {
-            let opened = part.open(&schema, &settings.store).await?;
-            stores.push((part.name, opened.store.clone()));
-            app = app.map(|app| watched(app, &opened));
-            (opened.mount)(opened.collection, Mount(&mut app));
+        if settings.store.url.is_none() {
+            let dir = &settings.store.dir;
+            fs::create_dir_all(dir).map_err(|why| StartError::Folder { path: dir.clone(), why })?;
         }
-        let app = app.ok_or(StartError::Lost)?.build()?;
+        let schema = Schema::from_descriptors(campus_proto::DESCRIPTORS)?;
+        let app = App::builder(&settings.server, &settings.admin).build_info(info).tracer(tracer);
+        let mut app = app.descriptors(campus_proto::DESCRIPTORS);
+        let mut stores = Vec::new();
+        for part in parts {
+            let opened = (part.open)(Opening { settings, schema: &schema, name: part.name }).await?;
+            app = watched((opened.mount)(app), part.name, &opened.store);
+            stores.push((part.name, opened.store));
+        }
+        let app = app.build()?;
         app.metrics().register(|registry| metrics::register(registry, &stores));
         Ok(Self { app, stores })
     }
@@ -133,12 +161,11 @@ impl Host {
     }
 }
 
-/// Readiness asks the store; a drain ends the watches.
-fn watched(app: AppBuilder, opened: &Opened) -> AppBuilder {
-    let (store, collection) = (opened.store.clone(), opened.collection.clone());
-    app.ready_check(format!("{}.store", opened.name), move || {
+/// Readiness asks the store.
+fn watched(app: AppBuilder, name: &str, store: &Store) -> AppBuilder {
+    let store = store.clone();
+    app.ready_check(format!("{name}.store"), move || {
         let store = store.clone();
         async move { store.check().await.map_err(|why| why.to_string()) }
     })
-    .on_drain(move || collection.stop_watches())
 }

@@ -5,14 +5,16 @@
 
 mod host;
 mod metrics;
+mod observe;
 mod part;
 mod process;
 mod settings;
 
 pub use host::{Host, RunError, StartError};
-pub use part::{Mount, Part, Service};
+pub use observe::{ObserveError, Observer};
+pub use part::{Flag, Opened, Opening, Part, Service};
 pub use process::{build_info, main};
-pub use settings::{Settings, StoreSettings, default_data_dir};
+pub use settings::{AddressBookSettings, Settings, StoreSettings, TelemetrySettings, default_data_dir};
 
 // Small allocations of many sizes on every call: about a tenth less CPU than with glibc's allocator.
 #[global_allocator]

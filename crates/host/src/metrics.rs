@@ -26,13 +26,16 @@ impl fmt::Debug for Stores {
 /// Name without the suffix of counters, help, whether it only grows, the figure.
 type Figure = (&'static str, &'static str, bool, fn(&Stats) -> u64);
 
-const FIGURES: [Figure; 10] = [
+const FIGURES: [Figure; 13] = [
     ("campus_store_queue_operations", "Writes that wait for the disk", false, |s| s.queue_ops),
     ("campus_store_queue_bytes", "Bytes of records that wait for the disk", false, |s| s.queue_bytes),
     ("campus_store_overloaded", "Writes refused because too many were waiting", true, |s| s.overloaded),
     ("campus_store_commits", "Transactions committed", true, |s| s.commits),
     ("campus_store_operations", "Writes committed, whatever their outcome", true, |s| s.ops),
     ("campus_store_failures", "Transactions that failed", true, |s| s.failures),
+    ("campus_store_retries", "Transactions tried again after another writer or a lost connection", true, |s| s.retries),
+    ("campus_store_connections", "Connections to the database", false, |s| s.connections),
+    ("campus_store_connects", "Connections made to the database", true, |s| s.connects),
     ("campus_store_checkpoints", "Times the write-ahead log was copied into the database", true, |s| s.checkpoints),
     ("campus_store_wal_bytes", "Size of the write-ahead log", false, |s| s.wal_bytes),
     ("campus_store_newest_change", "Position of the newest change", false, |s| s.newest),

@@ -1,72 +1,104 @@
-//! One service of a process: a kind of record, its store, and how it is mounted.
+//! One service of a process: what it keeps, and how it is mounted.
 
 use std::pin::Pin;
 
-use campus_chassis::AppBuilder;
+use campus_chassis::{AppBuilder, GrpcService};
 use campus_resource::{Api, Collection, Kind, Limits, Rules};
 use campus_schema::Schema;
-use campus_store::Store;
+use campus_store::{Store, Table};
 
-use crate::{StartError, StoreSettings};
+use crate::{Settings, StartError};
 
-/// A service that keeps records of one kind.
+/// A service that keeps records in a store of its own.
 pub trait Service: 'static {
-    /// The records it keeps, and what they must be.
-    type Rules: Rules<Record: 'static>;
-
     /// Its name, for example `employee`: of its table and its database file.
     const NAME: &'static str;
 
-    /// Hands the generated server to the chassis.
-    fn mount(api: Api<<Self::Rules as Rules>::Record>, mount: Mount<'_>);
+    /// What its own program takes beside the flags of every service.
+    const FLAGS: &'static [Flag] = &[];
+
+    /// Opens its store and hands over its generated server.
+    fn open(opening: Opening<'_>) -> impl Future<Output = Result<Opened, StartError>> + Send;
 }
 
-/// Where a service puts its generated server.
-pub struct Mount<'a>(pub(crate) &'a mut Option<AppBuilder>);
+/// A flag that gives a setting.
+#[derive(Debug, Clone, Copy)]
+pub struct Flag {
+    /// Without the hyphens, for example `load`.
+    pub name: &'static str,
+    /// What its value is called, for example `FILE`.
+    pub value: &'static str,
+    /// The setting, for example `addressbook.load`.
+    pub setting: &'static str,
+    /// What it does.
+    pub help: &'static str,
+}
 
-impl Mount<'_> {
-    /// Serves it.
-    pub fn service(self, service: impl campus_chassis::GrpcService) {
-        *self.0 = self.0.take().map(|app| app.service(service));
+/// What a service finds when it is opened.
+pub struct Opening<'a> {
+    /// All settings.
+    pub settings: &'a Settings,
+    /// What the messages of the contract look like.
+    pub schema: &'a Schema,
+    pub(crate) name: &'static str,
+}
+
+/// A service whose store is open.
+pub struct Opened {
+    pub(crate) store: Store,
+    pub(crate) mount: Box<dyn FnOnce(AppBuilder) -> AppBuilder + Send>,
+}
+
+impl Opening<'_> {
+    /// Opens the service's store.
+    ///
+    /// # Errors
+    /// [`StartError::Store`].
+    pub async fn store(&self, table: Table) -> Result<Store, StartError> {
+        Ok(Store::open(self.settings.store.of(self.name), table).await?)
+    }
+
+    /// Opens a service of the standard methods, whose records have the rules `R`; `serve` makes its generated server.
+    ///
+    /// # Errors
+    /// [`StartError::Kind`], [`StartError::Store`].
+    pub async fn standard<R, S>(self, serve: impl FnOnce(Api<R::Record>) -> S) -> Result<Opened, StartError>
+    where
+        R: Rules<Record: 'static>,
+        S: GrpcService,
+    {
+        let kind = Kind::of::<R>(self.schema, self.name)?;
+        let store = self.store(kind.table()).await?;
+        let collection = Collection::new(kind, store.clone(), Limits::default());
+        let server = serve(Api::new(collection.clone()));
+        Ok(Opened::new(store, server).and(|app| app.on_drain(move || collection.stop_watches())))
     }
 }
 
-type Opening<'a> = Pin<Box<dyn Future<Output = Result<Opened, StartError>> + Send + 'a>>;
+impl Opened {
+    /// A service on its store.
+    pub fn new(store: Store, server: impl GrpcService) -> Self {
+        Self { store, mount: Box::new(|app| app.service(server)) }
+    }
+
+    fn and(self, more: impl FnOnce(AppBuilder) -> AppBuilder + Send + 'static) -> Self {
+        Self { mount: Box::new(|app| more((self.mount)(app))), ..self }
+    }
+}
+
+type OpenFn = for<'a> fn(Opening<'a>) -> Pin<Box<dyn Future<Output = Result<Opened, StartError>> + Send + 'a>>;
 
 /// A service that can be started.
 #[derive(Clone, Copy)]
 pub struct Part {
     /// Its name.
     pub name: &'static str,
-    open: for<'a> fn(&'a Schema, &'a StoreSettings) -> Opening<'a>,
-}
-
-/// A service whose store is open.
-pub(crate) struct Opened {
-    pub(crate) name: &'static str,
-    pub(crate) collection: Collection,
-    pub(crate) store: Store,
-    pub(crate) mount: fn(Collection, Mount<'_>),
+    pub(crate) open: OpenFn,
 }
 
 impl Part {
     /// The service `S`.
     pub const fn of<S: Service>() -> Self {
-        Self { name: S::NAME, open: |schema, settings| Box::pin(open::<S>(schema, settings)) }
+        Self { name: S::NAME, open: |opening| Box::pin(S::open(opening)) }
     }
-
-    pub(crate) async fn open(&self, schema: &Schema, settings: &StoreSettings) -> Result<Opened, StartError> {
-        (self.open)(schema, settings).await
-    }
-}
-
-async fn open<S: Service>(schema: &Schema, settings: &StoreSettings) -> Result<Opened, StartError> {
-    let kind = Kind::of::<S::Rules>(schema, S::NAME)?;
-    let store = Store::open(settings.of(S::NAME), kind.table()).await?;
-    Ok(Opened {
-        name: S::NAME,
-        collection: Collection::new(kind, store.clone(), Limits::default()),
-        store,
-        mount: |collection, mount| S::mount(Api::new(collection), mount),
-    })
 }

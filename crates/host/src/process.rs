@@ -7,10 +7,10 @@ use std::{
     process::ExitCode,
 };
 
-use campus_chassis::{BuildInfo, Listen, config, exit, logs, signals};
-use clap::{CommandFactory, FromArgMatches, Parser};
+use campus_chassis::{BuildInfo, Listen, config, exit, signals};
+use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser};
 
-use crate::{Host, Part, Service, Settings};
+use crate::{Flag, Host, Observer, Part, Service, Settings};
 
 /// Flags of a service. Every other setting stands in the file or the environment.
 #[derive(Parser)]
@@ -40,19 +40,24 @@ struct Flags {
 /// Runs the service `S` until it is told to stop.
 pub fn main<S: Service>(binary: &'static str, about: &'static str) -> ExitCode {
     let command = Flags::command().name(binary).about(about).version(env!("CARGO_PKG_VERSION"));
-    let flags = match command.try_get_matches().and_then(|matches| Flags::from_arg_matches(&matches)) {
-        Ok(flags) => flags,
+    let own = |flag: &Flag| Arg::new(flag.setting).long(flag.name).value_name(flag.value).help(flag.help);
+    let read = |matches: ArgMatches| {
+        let given = |flag: &Flag| Some((flag.setting.to_owned(), matches.get_one::<String>(flag.setting)?.clone()));
+        Ok((Flags::from_arg_matches(&matches)?, S::FLAGS.iter().filter_map(given).collect()))
+    };
+    let (flags, own) = match command.args(S::FLAGS.iter().map(own)).try_get_matches().and_then(read) {
+        Ok(given) => given,
         Err(error) => {
             let code = if error.use_stderr() { exit::USAGE } else { exit::DONE };
             return error.print().map_or(exit::INTERNAL, |()| code).into();
         }
     };
-    run(binary, flags, Part::of::<S>()).into()
+    run(binary, flags, own, Part::of::<S>()).into()
 }
 
-fn run(binary: &'static str, flags: Flags, part: Part) -> u8 {
+fn run(binary: &'static str, flags: Flags, own: Vec<(String, String)>, part: Part) -> u8 {
     let print_config = flags.print_config;
-    let settings = match flags.settings() {
+    let settings = match flags.settings(own) {
         Ok(settings) => settings,
         Err(error) => return complain(binary, &error, exit::USAGE),
     };
@@ -62,27 +67,32 @@ fn run(binary: &'static str, flags: Flags, part: Part) -> u8 {
     if print_config {
         return print(&settings);
     }
-    if let Err(error) = logs::init(&settings.log) {
-        return complain(binary, &error, exit::USAGE);
-    }
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return complain(binary, &error, exit::INTERNAL),
+    let info = build_info(binary);
+    let mut observer = match Observer::start(&settings, &info) {
+        Ok(observer) => observer,
+        Err(error) => return complain(binary, &error, error.exit_code()),
     };
-    runtime.block_on(async {
-        let info = build_info(binary);
-        let host = match Host::build(&settings, &[part], info).await {
-            Ok(host) => host,
-            Err(error) => return complain(binary, &error, error.exit_code()),
-        };
-        match signals::shutdown() {
-            Ok(shutdown) => match host.run_until(shutdown).await {
-                Ok(()) => exit::DONE,
-                Err(error) => complain(binary, &error, error.exit_code()),
-            },
-            Err(error) => complain(binary, &error, exit::INTERNAL),
-        }
-    })
+    let code = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(serve(&settings, part, info, &mut observer)),
+        Err(error) => complain(binary, &error, exit::INTERNAL),
+    };
+    observer.stop();
+    code
+}
+
+async fn serve(settings: &Settings, part: Part, info: BuildInfo, observer: &mut Observer) -> u8 {
+    let binary = info.name.clone();
+    let host = match Host::build_observed(settings, &[part], info, observer).await {
+        Ok(host) => host,
+        Err(error) => return complain(&binary, &error, error.exit_code()),
+    };
+    match signals::shutdown() {
+        Ok(shutdown) => match host.run_until(shutdown).await {
+            Ok(()) => exit::DONE,
+            Err(error) => complain(&binary, &error, error.exit_code()),
+        },
+        Err(error) => complain(&binary, &error, exit::INTERNAL),
+    }
 }
 
 /// What is running: a program of this build.
@@ -110,13 +120,15 @@ fn print(settings: &Settings) -> u8 {
 }
 
 impl Flags {
-    fn settings(self) -> Result<Settings, config::ConfigError> {
+    /// `own` are settings that flags of the service gave.
+    fn settings(self, own: Vec<(String, String)>) -> Result<Settings, config::ConfigError> {
         let given = [
             ("server.listen", self.listen.map(|addresses| addresses.to_string())),
             ("admin.listen", self.admin_listen.map(|address| address.to_string())),
             ("store.dir", self.data_dir.map(|dir| dir.display().to_string())),
         ];
-        let overrides = given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
+        let given = given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+        let overrides = given.chain(own).collect();
         config::load(config::Sources::process(self.config, overrides))
     }
 }

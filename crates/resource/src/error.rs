@@ -65,6 +65,9 @@ pub enum Error {
         /// Time to wait at least.
         retry_after: Duration,
     },
+    /// One call asks for more than is done at once; says what the limit is and what to do.
+    #[error("{0}")]
+    TooMuch(String),
     /// The disk is full.
     #[error("the storage of the service is full; nothing was written")]
     StorageFull,
@@ -111,6 +114,9 @@ impl From<StoreError> for Error {
             StoreError::ReadOnly => Self::Unavailable { reason: "it is read-only" },
             StoreError::Locked => Self::Unavailable { reason: "another program holds it locked" },
             StoreError::Unavailable(_) => Self::Unavailable { reason: "input or output failed" },
+            StoreError::Unknown => {
+                Self::Unavailable { reason: "it was lost during the write, and whether that was done is not known" }
+            }
             StoreError::Closed => Self::Stopping,
             StoreError::Corrupt => Self::Corrupt,
             StoreError::Compacted { .. } | StoreError::Future => Self::Expired,

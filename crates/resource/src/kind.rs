@@ -17,6 +17,10 @@ pub trait Rules {
     /// among them.
     const COLUMNS: &'static [Declared];
 
+    /// To be counted up when records give other column values than before although [`COLUMNS`](Self::COLUMNS) is the
+    /// same; the columns of stored records are filled anew then.
+    const DERIVATION: u32 = 0;
+
     /// Checks what the contract's options do not say: lengths, dates, what must fit together.
     fn check(record: &Self::Record, violations: &mut Violations);
 }
@@ -107,6 +111,7 @@ pub struct Kind {
     pub(crate) server: ServerFields,
     pub(crate) columns: Vec<KindColumn>,
     declared: &'static [Declared],
+    derivation: u32,
     resource: String,
     singular: String,
     table: &'static str,
@@ -148,6 +153,7 @@ impl Kind {
             server,
             columns,
             declared: R::COLUMNS,
+            derivation: R::DERIVATION,
             resource,
             singular,
             table,
@@ -169,7 +175,12 @@ impl Kind {
         });
         let columns = columns.collect();
         let kind = self.clone();
-        campus_store::Table { name: self.table, columns, derive: std::sync::Arc::new(move |body| kind.values(body)) }
+        campus_store::Table {
+            name: self.table,
+            columns,
+            derive: std::sync::Arc::new(move |body| kind.values(body)),
+            derivation: self.derivation,
+        }
     }
 
     /// What comes before the id in a name, for example `employees/`.

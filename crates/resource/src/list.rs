@@ -19,7 +19,7 @@ impl Collection {
         let filter = filter::parse(&self.kind, &request.filter)?;
         let order = order::parse(&self.kind, &request.order_by)?;
         let digest = token::digest(&[&request.filter, &request.order_by]);
-        let store = self.store.id();
+        let store = self.store.id().await?;
         let after = if request.page_token.is_empty() {
             None
         } else {

@@ -47,6 +47,7 @@ impl Error {
             Self::Overloaded { retry_after } => {
                 again(row(Code::ResourceExhausted, "WRITE_QUEUE_FULL", 429), *retry_after)
             }
+            Self::TooMuch(_) => row(Code::ResourceExhausted, "TOO_MUCH_AT_ONCE", 429),
             Self::StorageFull => again(row(Code::ResourceExhausted, "STORAGE_FULL", 429), LATER),
             Self::Unavailable { .. } => again(row(Code::Unavailable, "STORAGE_UNAVAILABLE", 503), LATER),
             Self::Stopping => again(row(Code::Unavailable, "STOPPING", 503), LATER),
@@ -149,6 +150,7 @@ mod tests {
             (Error::Contended { name: "employees/1".into() }, Code::Aborted, "CONTENTION", 409, true),
             (Error::Expired, Code::OutOfRange, "RESUME_TOKEN_EXPIRED", 400, false),
             (Error::Overloaded { retry_after: SOON }, Code::ResourceExhausted, "WRITE_QUEUE_FULL", 429, true),
+            (Error::TooMuch("t".into()), Code::ResourceExhausted, "TOO_MUCH_AT_ONCE", 429, false),
             (Error::StorageFull, Code::ResourceExhausted, "STORAGE_FULL", 429, true),
             (Error::Unavailable { reason: "r" }, Code::Unavailable, "STORAGE_UNAVAILABLE", 503, true),
             (Error::Stopping, Code::Unavailable, "STOPPING", 503, true),

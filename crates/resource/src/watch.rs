@@ -24,16 +24,15 @@ impl Collection {
     ) -> Result<impl Stream<Item = Result<WatchResponse, Error>> + Send + use<>, Error> {
         let filter = filter::parse(&self.kind, &request.filter)?;
         let newest = self.store.position().await?;
-        let from = if request.resume_token.is_empty() {
-            newest
-        } else {
-            token::read_resume(self.store.id(), &request.resume_token)?
-        };
+        let store = self.store.id().await?;
+        let from =
+            if request.resume_token.is_empty() { newest } else { token::read_resume(store, &request.resume_token)? };
         if from > newest {
             return Err(Error::Expired);
         }
         let mut watching = Watching {
             collection: self.clone(),
+            store,
             changes: self.store.changes(from),
             filter,
             ready: VecDeque::new(),
@@ -50,6 +49,8 @@ impl Collection {
 
 struct Watching {
     collection: Collection,
+    /// The identity of the database.
+    store: u64,
     changes: Changes,
     filter: Option<Expr>,
     ready: VecDeque<WatchResponse>,
@@ -124,7 +125,7 @@ impl Watching {
         WatchResponse {
             change_type: change_type.into(),
             record,
-            resume_token: token::resume(self.collection.store.id(), self.position),
+            resume_token: token::resume(self.store, self.position),
             change_time: Some(Timestamp { seconds: at.div_euclid(1_000_000_000), nanos }),
         }
     }

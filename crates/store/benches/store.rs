@@ -74,6 +74,7 @@ fn table(indexes: bool) -> Table {
             Column { name: "hired", kind: ColumnKind::Integer, unique: false, indexed: false },
         ],
         derive: std::sync::Arc::new(|_| Vec::new()),
+        derivation: 0,
     }
 }
 

@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use crate::DatabaseUrl;
 use serde::{Deserialize, Serialize};
 
 /// How a store keeps its data. Every setting has a default; durations and sizes carry their unit in the name.
@@ -24,6 +25,42 @@ pub struct Config {
     /// How many MiB of the database each connection keeps in memory at most. There is one connection for each thread
     /// that reads, one for each of `scan_readers` at work, and one that writes.
     pub cache_mib: u32,
+    /// Keeps the data in PostgreSQL, and not in the file.
+    pub postgres: Option<PostgresConfig>,
+}
+
+/// Where and how a store keeps its data in PostgreSQL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostgresConfig {
+    /// The database.
+    pub url: DatabaseUrl,
+    /// A file with the password, read whenever a connection is made.
+    pub password_file: Option<PathBuf>,
+    /// The schema of the tables, made when it is missing: lower-case letters, digits and underscores, a letter first.
+    pub schema: String,
+    /// How many connections there may be: one that writes, one that follows the changes, two that short reads share,
+    /// and the rest for a long read each.
+    pub connections: usize,
+    /// How many milliseconds a connection may take to be made, and a call waits at most for one.
+    pub connect_limit_ms: u64,
+    /// How many milliseconds a statement may take when the call has no deadline that comes before.
+    pub statement_limit_ms: u64,
+}
+
+impl PostgresConfig {
+    /// The defaults for a database.
+    #[must_use]
+    pub fn new(url: DatabaseUrl) -> Self {
+        Self {
+            url,
+            password_file: None,
+            schema: "public".to_owned(),
+            connections: 8,
+            connect_limit_ms: 5_000,
+            statement_limit_ms: 30_000,
+        }
+    }
 }
 
 impl Default for Config {
@@ -37,6 +74,7 @@ impl Default for Config {
             busy_timeout_ms: 2_000,
             scan_readers: 4,
             cache_mib: 8,
+            postgres: None,
         }
     }
 }

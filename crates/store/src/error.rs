@@ -2,7 +2,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Why a store could not do what it was asked. A write that ends in one of these has left nothing behind, except that
-/// after [`StoreError::Unavailable`] a machine that stops at that very moment may find it done when it starts again.
+/// after [`StoreError::Unavailable`] a machine that stops at that very moment may find it done when it starts again, and
+/// that after [`StoreError::Unknown`] nobody knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -27,6 +28,9 @@ pub enum StoreError {
     /// The machine could not read or write.
     #[error("the database cannot be reached: {0}")]
     Unavailable(String),
+    /// The database was lost, or did not answer in time, while it wrote: what was asked for is done, or it is not.
+    #[error("the database was lost while it wrote; whether that was done is not known")]
+    Unknown,
     /// The changes asked for are no longer kept.
     #[error("the change log starts at {oldest}; read the records again and follow from the newest position")]
     Compacted {

@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use crate::postgres::{Postgres, PostgresChanges};
+use crate::span::Asked;
 use crate::sqlite::{Sqlite, SqliteChanges};
 use crate::{Change, Config, Op, OpenError, Outcome, Page, Query, Row, Rows, StoreError, Table};
 
@@ -13,12 +15,14 @@ const SCAN_BYTES: usize = 256 << 10;
 #[derive(Clone)]
 pub struct Store {
     engine: Engine,
+    table: &'static str,
 }
 
 /// The databases a store can stand on.
 #[derive(Clone)]
 enum Engine {
     Sqlite(Arc<Sqlite>),
+    Postgres(Arc<Postgres>),
 }
 
 /// What a store has done and is doing.
@@ -36,9 +40,15 @@ pub struct Stats {
     pub ops: u64,
     /// Transactions that failed.
     pub failures: u64,
-    /// Times the write-ahead log was copied into the database.
+    /// Transactions tried again because another writer came in between or the connection was lost (PostgreSQL).
+    pub retries: u64,
+    /// Connections that are open (PostgreSQL).
+    pub connections: u64,
+    /// Connections made so far (PostgreSQL).
+    pub connects: u64,
+    /// Times the write-ahead log was copied into the database (SQLite).
     pub checkpoints: u64,
-    /// Bytes in the write-ahead log.
+    /// Bytes in the write-ahead log (SQLite).
     pub wal_bytes: u64,
     /// The newest change.
     pub newest: u64,
@@ -47,12 +57,18 @@ pub struct Stats {
 }
 
 impl Store {
-    /// Opens the database, making it when it is missing and bringing its schema up to date.
+    /// Opens the database, making it when it is missing and bringing its schema up to date. A PostgreSQL server that
+    /// cannot be reached is no error here: it is looked for until it is there, and all else fails until then.
     ///
     /// # Errors
     /// See [`OpenError`].
     pub async fn open(config: Config, table: Table) -> Result<Self, OpenError> {
-        Ok(Self { engine: Engine::Sqlite(Arc::new(Sqlite::open(config, table).await?)) })
+        let name = table.name;
+        let engine = match &config.postgres {
+            Some(postgres) => Engine::Postgres(Arc::new(Postgres::open(&config, postgres, table).await?)),
+            None => Engine::Sqlite(Arc::new(Sqlite::open(config, table).await?)),
+        };
+        Ok(Self { engine, table: name })
     }
 
     /// One record.
@@ -60,9 +76,13 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn get(&self, key: &str) -> Result<Option<Row>, StoreError> {
-        match &self.engine {
+        let asked = self.ask("get");
+        let found = match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.get(key),
-        }
+            Engine::Postgres(postgres) => postgres.get(key).await,
+        };
+        asked.answered(&found, |row| usize::from(row.is_some()));
+        found
     }
 
     /// Several records, in the order of the keys.
@@ -70,9 +90,13 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Row>>, StoreError> {
-        match &self.engine {
+        let asked = self.ask("get_many");
+        let found = match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.get_many(keys).await,
-        }
+            Engine::Postgres(postgres) => postgres.get_many(keys).await,
+        };
+        asked.answered(&found, |rows| rows.iter().flatten().count());
+        found
     }
 
     /// At most `size` records of a query (at least one is read), and where the next ones start.
@@ -80,9 +104,26 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn page(&self, query: &Query, size: usize) -> Result<Page, StoreError> {
-        match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.page(query, size.max(1), PAGE_BYTES).await,
-        }
+        self.read_page(query, size.max(1), PAGE_BYTES).await
+    }
+
+    async fn read_page(&self, query: &Query, rows: usize, bytes: usize) -> Result<Page, StoreError> {
+        let asked = self.ask("page");
+        let page = match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.page(query, rows, bytes).await,
+            Engine::Postgres(postgres) => postgres.page(query, rows, bytes).await,
+        };
+        asked.answered(&page, |page| page.rows.len());
+        page
+    }
+
+    /// Begins the span of one request to the database.
+    fn ask(&self, operation: &'static str) -> Asked {
+        let system = match &self.engine {
+            Engine::Sqlite(_) => "sqlite",
+            Engine::Postgres(_) => "postgresql",
+        };
+        Asked::begin(system, self.table, operation)
     }
 
     /// All records of a query, in chunks.
@@ -99,9 +140,13 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn write(&self, ops: Vec<Op>) -> Result<Vec<Outcome>, StoreError> {
-        match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.write(ops).await,
-        }
+        let asked = self.ask("write");
+        let written = match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.write(ops, &asked).await,
+            Engine::Postgres(postgres) => postgres.write(ops, &asked).await,
+        };
+        asked.answered(&written, Vec::len);
+        written
     }
 
     /// The position of the newest change; 0 when there is none.
@@ -111,6 +156,7 @@ impl Store {
     pub async fn position(&self) -> Result<u64, StoreError> {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.position(),
+            Engine::Postgres(postgres) => postgres.position().await,
         }
     }
 
@@ -121,24 +167,31 @@ impl Store {
             Engine::Sqlite(sqlite) => {
                 Changes { engine: Following::Sqlite(SqliteChanges::new(Arc::clone(sqlite), after)) }
             }
+            Engine::Postgres(postgres) => {
+                Changes { engine: Following::Postgres(PostgresChanges::new(Arc::clone(postgres), after)) }
+            }
         }
     }
 
     /// A random number made with the database: what was handed out by one database is not for another.
-    #[must_use]
-    pub fn id(&self) -> u64 {
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] for a database that was not reached yet.
+    pub async fn id(&self) -> Result<u64, StoreError> {
         match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.id(),
+            Engine::Sqlite(sqlite) => Ok(sqlite.id()),
+            Engine::Postgres(postgres) => postgres.id().await,
         }
     }
 
-    /// Reads from the database file, to see whether it can be read.
+    /// Reads from the database, past everything kept in memory, to see whether it can be read.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub async fn check(&self) -> Result<(), StoreError> {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.check().await,
+            Engine::Postgres(postgres) => postgres.check().await,
         }
     }
 
@@ -147,6 +200,7 @@ impl Store {
     pub fn stats(&self) -> Stats {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.stats(),
+            Engine::Postgres(postgres) => postgres.stats(),
         }
     }
 
@@ -158,6 +212,7 @@ impl Store {
     pub async fn close(&self) -> Result<(), StoreError> {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.close().await,
+            Engine::Postgres(postgres) => postgres.close().await,
         }
     }
 }
@@ -180,9 +235,7 @@ impl Scan {
         }
         // A long scan may not have to wait for anything; others want their turn too.
         tokio::task::consume_budget().await;
-        let page = match &self.store.engine {
-            Engine::Sqlite(sqlite) => sqlite.page(&self.query, SCAN_ROWS, SCAN_BYTES).await?,
-        };
+        let page = self.store.read_page(&self.query, SCAN_ROWS, SCAN_BYTES).await?;
         match page.next {
             Some(next) => self.query.after = Some(next),
             None => self.done = true,
@@ -198,6 +251,7 @@ pub struct Changes {
 
 enum Following {
     Sqlite(SqliteChanges),
+    Postgres(PostgresChanges),
 }
 
 impl Changes {
@@ -209,6 +263,7 @@ impl Changes {
     pub async fn next(&mut self) -> Result<Vec<Change>, StoreError> {
         match &mut self.engine {
             Following::Sqlite(changes) => changes.next().await,
+            Following::Postgres(changes) => changes.next().await,
         }
     }
 
@@ -217,6 +272,7 @@ impl Changes {
     pub fn position(&self) -> u64 {
         match &self.engine {
             Following::Sqlite(changes) => changes.position(),
+            Following::Postgres(changes) => changes.position(),
         }
     }
 }

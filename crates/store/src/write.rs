@@ -38,6 +38,8 @@ pub enum Expect {
     Absent,
     /// A record of that key with this version.
     Version(u64),
+    /// Anything: what is there is replaced.
+    Any,
 }
 
 /// Names a request, so that its repetition is known as one.

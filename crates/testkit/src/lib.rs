@@ -7,15 +7,14 @@ mod client;
 mod process;
 pub mod raw;
 mod server;
-mod skip;
 mod wait;
 mod way;
 pub mod wire;
 
 pub use admin::{admin_get, metric};
+pub use campus_testdb::{Postgres, left_out};
 pub use client::{Client, Kind, Person};
 pub use process::{Ended, Process, flags};
 pub use server::Campus;
-pub use skip::left_out;
 pub use wait::{eventually, within};
 pub use way::Way;

@@ -16,6 +16,9 @@ use tonic::transport::Channel;
 /// Longest wait for a process to begin or to end.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Nobody else has to learn of a test's stop; so it does not wait, unless the test says so.
+const DRAIN_DELAY: &str = "CAMPUS__SERVER__DRAIN_DELAY";
+
 /// A process that serves. Dropping it kills it.
 pub struct Process {
     /// Address of the gRPC port.
@@ -55,6 +58,9 @@ impl Process {
     /// # Errors
     /// How it ended, if it did before it listened.
     pub fn try_start(command: &mut Command) -> Result<Self, Ended> {
+        if command.get_envs().all(|(name, _)| name != DRAIN_DELAY) {
+            command.env(DRAIN_DELAY, "0s");
+        }
         let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let stderr = BufReader::new(child.stderr.take().unwrap());

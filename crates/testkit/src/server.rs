@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::Path, thread::JoinHandle};
 
-use campus_chassis::{Address, BuildInfo};
+use campus_chassis::{Address, BuildInfo, config::HumanDuration};
 use campus_host::{Host, Part, Settings};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -51,6 +51,7 @@ impl Campus {
         settings.store.dir = dir.to_owned();
         settings.server.listen = "127.0.0.1:0".parse().unwrap();
         settings.admin.listen.set_port(0);
+        settings.server.drain_delay = HumanDuration::secs(0);
         let guide = way.prepare(dir, &mut settings);
         change(&mut settings);
         let parts = parts.to_vec();

@@ -1,6 +1,6 @@
 //! The employee service: the generated trait on the standard methods, and how it is mounted.
 
-use campus_host::{Mount, Service};
+use campus_host::{Opened, Opening, Service, StartError};
 use campus_proto::{
     campus::employee::v1::{
         BatchGetEmployeesResponse, Employee, ImportEmployeesResponse, ListEmployeesResponse, LookupEmployeesResponse,
@@ -21,12 +21,12 @@ use crate::rules::EmployeeRules;
 pub struct Employees(Api<Employee>);
 
 impl Service for Employees {
-    type Rules = EmployeeRules;
     const NAME: &'static str = "employee";
 
-    fn mount(api: Api<Employee>, mount: Mount<'_>) {
+    async fn open(opening: Opening<'_>) -> Result<Opened, StartError> {
         // The chassis holds messages to their limit.
-        mount.service(EmployeeServiceServer::new(Self(api)).max_decoding_message_size(usize::MAX));
+        let serve = |api| EmployeeServiceServer::new(Self(api)).max_decoding_message_size(usize::MAX);
+        opening.standard::<EmployeeRules, _>(serve).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! The student service: the generated trait on the standard methods, and how it is mounted.
 
-use campus_host::{Mount, Service};
+use campus_host::{Opened, Opening, Service, StartError};
 use campus_proto::{
     campus::student::v1::{
         BatchGetStudentsResponse, ImportStudentsResponse, ListStudentsResponse, LookupStudentsResponse, Student,
@@ -21,12 +21,12 @@ use crate::rules::StudentRules;
 pub struct Students(Api<Student>);
 
 impl Service for Students {
-    type Rules = StudentRules;
     const NAME: &'static str = "student";
 
-    fn mount(api: Api<Student>, mount: Mount<'_>) {
+    async fn open(opening: Opening<'_>) -> Result<Opened, StartError> {
         // The chassis holds messages to their limit.
-        mount.service(StudentServiceServer::new(Self(api)).max_decoding_message_size(usize::MAX));
+        let serve = |api| StudentServiceServer::new(Self(api)).max_decoding_message_size(usize::MAX);
+        opening.standard::<StudentRules, _>(serve).await
     }
 }
 

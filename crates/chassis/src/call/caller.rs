@@ -1,5 +1,6 @@
 //! Where calls come from: what the calls of one connection share.
 
+use super::Share;
 use crate::status;
 use campus_call::Peer;
 use std::{
@@ -37,6 +38,8 @@ impl Ending {
 pub(crate) struct Caller {
     /// Who asks.
     pub(crate) peer: Arc<Peer>,
+    /// What it may have of the server's memory.
+    pub(super) share: Arc<Share>,
     ending: AtomicU8,
     told: Notify,
 }
@@ -48,8 +51,8 @@ impl fmt::Debug for Caller {
 }
 
 impl Caller {
-    pub(crate) fn new(peer: Arc<Peer>) -> Self {
-        Self { peer, ending: AtomicU8::new(0), told: Notify::new() }
+    pub(crate) fn new(peer: Arc<Peer>, share: Arc<Share>) -> Self {
+        Self { peer, share, ending: AtomicU8::new(0), told: Notify::new() }
     }
 
     /// Why its calls have to end now; the first reason stands.

@@ -1,34 +1,41 @@
 //! One call: admitted, run, measured, ended in time. This is the hot path; nothing here locks, and what a call that
 //! is answered at once does not need is not made.
 
+mod admission;
+mod buffers;
 mod caller;
+mod encoding;
 mod frames;
+mod head;
+mod metadata;
 mod method;
 mod reply;
 mod request;
 mod timeout;
 
+pub(crate) use admission::{Admission, Class, Desk};
+pub(crate) use buffers::{Buffers, Share};
 pub(crate) use caller::{Caller, Ending};
+pub(crate) use encoding::Encoding;
 pub(crate) use method::{Limits, Meter, Method};
 pub(crate) use reply::ReplyBody;
 pub use request::RequestBody;
 
 use crate::{panics, service::ReplyFuture, status};
-use http::{HeaderMap, HeaderName, Request, Response};
+use campus_call::RequestId;
+use head::Head;
+use http::{HeaderName, Request, Response};
 use hyper::body::Incoming;
 use std::{
     convert::Infallible,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
-use tonic::{Code, Status};
+use tokio::time::Instant;
+use tonic::Status;
 
 static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
-
-/// The code a reply's head or trailers carry.
-fn code(headers: &HeaderMap) -> Option<Code> {
-    headers.get(&GRPC_STATUS).map(|value| Code::from_bytes(value.as_bytes()))
-}
 
 /// A call until the head of its reply.
 pub(crate) enum Call {
@@ -44,32 +51,71 @@ pub(crate) enum Call {
 }
 
 impl Call {
+    /// Begins a call of `method`, or refuses it: for the reason given, for what its head says, or for want of room.
+    /// With it comes the moment it must be over.
+    pub(crate) fn begin(
+        method: &Arc<Method>,
+        caller: &Arc<Caller>,
+        refusal: Option<Status>,
+        request: Request<Incoming>,
+    ) -> (Self, Option<Instant>) {
+        let head = Head::read(request.headers());
+        let (time, late) = match method.limits.time(head.timeout) {
+            Ok(time) => (time, None),
+            Err(status) => (None, Some(status)),
+        };
+        let request_id = head.request_id.unwrap_or_else(RequestId::random);
+        let traced = head.is_traced.then_some(request.headers());
+        let mut meter = Meter::start(method, caller, request_id, time, traced);
+        meter.advertise = head.accepts.is_some() || head.encoding.is_some() || head.foreign_encoding;
+        meter.reply_encoding = method.limits.reply_encoding(head.encoding, head.accepts);
+        let encoding = head.encoding;
+        match refusal.or(head.fault).or(late).map_or_else(|| meter.admit(), Err) {
+            Err(status) => (Self::refuse(meter, status), None),
+            Ok(()) => {
+                let deadline = meter.deadline();
+                (Self::run(meter, request, encoding), deadline)
+            }
+        }
+    }
+
     /// Hands the request to its service.
-    pub(crate) fn run(mut meter: Meter, request: Request<Incoming>) -> Self {
-        let limit = meter.method.limits.message_in;
+    fn run(mut meter: Meter, mut request: Request<Incoming>, encoding: Option<Encoding>) -> Self {
+        if encoding.is_some() {
+            // The service gets the messages unpacked.
+            request.headers_mut().remove("grpc-encoding");
+        }
         let begun = panics::contain(|| {
-            let request = request.map(|body| RequestBody::new(body, limit));
+            let _entered = meter.enter();
+            let limit = meter.method.limits.message_in;
+            let request = request.map(|body| RequestBody::new(body, limit, encoding, &meter.caller.share));
             meter.method.service.as_ref().map(|service| service.call(request))
         });
         match begun {
             Ok(handler) => Self::Running { handler, meter: Some(meter) },
             Err(panic) => {
                 let status = meter.panicked(&panic);
-                Self::refuse(&mut meter, status)
+                Self::answer(refused(&mut meter, status))
             }
         }
     }
 
-    /// Ends a call that was counted.
-    pub(crate) fn refuse(meter: &mut Meter, status: Status) -> Self {
-        meter.end(status.code());
-        Self::answer(status.into_http())
+    fn refuse(mut meter: Meter, status: Status) -> Self {
+        Self::answer(refused(&mut meter, status))
     }
 
     /// Ends a request that is no call.
     pub(crate) fn answer(response: Response<ReplyBody>) -> Self {
         Self::Answered(Some(response))
     }
+}
+
+/// The whole reply of a call that ends before its service said anything.
+fn refused(meter: &mut Meter, status: Status) -> Response<ReplyBody> {
+    let mut response = status.into_http::<ReplyBody>();
+    metadata::begin(meter, response.headers_mut());
+    metadata::end(meter, response.headers_mut());
+    response
 }
 
 /// What one poll of a handler came to.
@@ -81,6 +127,7 @@ enum Step {
 
 fn step(handler: &mut Option<ReplyFuture>, meter: &Meter, cx: &mut Context<'_>) -> Step {
     let Some(running) = handler else { return Step::Fail(status::shutting_down()) };
+    let _entered = meter.enter();
     match panics::contain(|| running.as_mut().poll(cx)) {
         Ok(_) if meter.late() => Step::Fail(status::deadline_exceeded()),
         Ok(Poll::Ready(Ok(reply))) => Step::Reply(reply),
@@ -109,20 +156,18 @@ impl Future for Call {
         }
         Poll::Ready(Ok(match outcome {
             Step::Wait => return Poll::Pending,
-            Step::Fail(status) => {
-                measured.end(status.code());
-                status.into_http()
-            }
-            Step::Reply(reply) => match code(reply.headers()) {
-                Some(code) => {
-                    measured.end(code);
+            Step::Fail(status) => refused(measured, status),
+            Step::Reply(mut reply) => {
+                metadata::begin(measured, reply.headers_mut());
+                if metadata::code(reply.headers()).is_some() {
+                    metadata::end(measured, reply.headers_mut());
                     reply.map(ReplyBody::plain)
-                }
-                None => {
+                } else {
+                    let encoding = measured.reply_encoding.filter(|e| metadata::compressed(*e, reply.headers_mut()));
                     let meter = meter.take();
-                    reply.map(|body| ReplyBody::measured(body, meter))
+                    reply.map(|body| ReplyBody::measured(body, meter, encoding))
                 }
-            },
+            }
         }))
     }
 }

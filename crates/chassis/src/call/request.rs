@@ -1,52 +1,108 @@
 //! The body of a request, as services receive it.
 
-use super::frames::Frames;
+use super::{
+    Encoding, Share,
+    buffers::Held,
+    encoding::Unpack,
+    frames::{Fault, Frames, PREFIX, messages},
+};
 use crate::status;
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 use tonic::{Code, Status};
 
+/// Bytes of unpacked messages that are passed on at once.
+const PIECE: usize = 64 << 10;
+
 /// The request body that reaches a service: refuses a message that is over the limit before it is read, and passes a
-/// message on when all of it is here. Who reads a message makes room for all of it when the prefix is seen, and a prefix
-/// costs its sender five bytes.
+/// message on when all of it is here, unpacked. Who reads a message makes room for all of it when the prefix is seen, and
+/// a prefix costs its sender five bytes.
 #[derive(Debug)]
 pub struct RequestBody {
     inner: Incoming,
     frames: Frames,
     limit: u32,
+    encoding: Option<Encoding>,
+    /// Whole messages, still to be unpacked.
+    packed: Bytes,
     /// The beginning of a message that is not whole yet.
     begun: BytesMut,
     /// What is passed on next.
     next: Option<Bytes>,
+    /// Counts what is begun, and what was put together and passed on last.
+    held: Held,
 }
 
 impl RequestBody {
-    /// Bytes a single message may have: `limit`.
-    pub(crate) fn new(inner: Incoming, limit: u32) -> Self {
-        Self { inner, frames: Frames::default(), limit, begun: BytesMut::new(), next: None }
+    /// Bytes a single message may have: `limit`. `encoding` is what compressed ones are compressed by.
+    pub(crate) fn new(inner: Incoming, limit: u32, encoding: Option<Encoding>, share: &Arc<Share>) -> Self {
+        let (frames, begun, held) = (Frames::default(), BytesMut::new(), Held::nothing(share));
+        Self { inner, frames, limit, encoding, packed: Bytes::new(), begun, next: None, held }
     }
 
     /// Takes what came; gives what can be passed on.
     fn take(&mut self, mut data: Bytes) -> Result<Option<Bytes>, Status> {
-        self.frames.feed(&data, self.limit).map_err(|size| status::request_too_large(size, self.limit))?;
-        let whole = data.len().saturating_sub(self.frames.begun());
-        let rest = data.split_off(whole);
+        self.frames.feed(&data, self.limit, self.encoding.is_some()).map_err(|fault| match fault {
+            Fault::TooLarge(size) => status::request_too_large(size, self.limit),
+            Fault::Flag(flag) => status::bad_flag(flag),
+        })?;
+        let rest = data.split_off(data.len().saturating_sub(self.frames.begun()));
         if data.is_empty() {
             self.begun.extend_from_slice(&rest);
             return Ok(None);
         }
-        let before = std::mem::take(&mut self.begun).freeze();
-        self.begun.extend_from_slice(&rest);
+        let before = std::mem::take(&mut self.begun);
+        // What was begun is whole now, and still held until the next is asked for.
+        if !rest.is_empty() {
+            self.begun.extend_from_slice(&rest);
+            self.held.hold(before.capacity() + self.begun.capacity())?;
+        }
+        if let Some(encoding) = self.encoding {
+            let mut packed = before;
+            packed.extend_from_slice(&data);
+            self.packed = packed.freeze();
+            return self.unpack(encoding).map(Some);
+        }
         if before.is_empty() {
             return Ok(Some(data));
         }
         self.next = Some(data);
-        Ok(Some(before))
+        Ok(Some(before.freeze()))
+    }
+
+    /// The next of the packed messages, no more of them than make a piece: a few bytes can become many.
+    fn unpack(&mut self, encoding: Encoding) -> Result<Bytes, Status> {
+        let (mut out, mut read) = (BytesMut::new(), 0);
+        for (packed, message) in messages(&self.packed) {
+            let start = out.len();
+            out.put_bytes(0, PREFIX);
+            if packed {
+                encoding.unpack(message, self.limit, &mut out).map_err(|unpack| match unpack {
+                    Unpack::TooLarge => status::unpacked_too_large(self.limit),
+                    Unpack::Damaged => status::bad_compression(),
+                })?;
+            } else {
+                out.extend_from_slice(message);
+            }
+            // Within the limit, which is such a number.
+            let size = u32::try_from(out.len() - start - PREFIX).unwrap_or(u32::MAX);
+            if let Some(mut prefix) = out.get_mut(start + 1..start + PREFIX) {
+                prefix.put_u32(size);
+            }
+            read += PREFIX + message.len();
+            if out.len() >= PIECE {
+                break;
+            }
+        }
+        self.packed = self.packed.split_off(read);
+        self.held.hold(self.packed.len() + self.begun.capacity() + out.capacity())?;
+        Ok(out.freeze())
     }
 }
 
@@ -59,7 +115,12 @@ impl Body for RequestBody {
         if let Some(next) = this.next.take() {
             return Poll::Ready(Some(Ok(Frame::data(next))));
         }
+        if let Some(encoding) = this.encoding.filter(|_| !this.packed.is_empty()) {
+            return Poll::Ready(Some(this.unpack(encoding).map(Frame::data)));
+        }
         loop {
+            // What was passed on last has been read, and what is begun grows.
+            this.held.hold(this.begun.capacity())?;
             let came = ready!(Pin::new(&mut this.inner).poll_frame(cx)).transpose().map_err(broken);
             let passed = match came.map(|frame| frame.map(Frame::into_data)) {
                 Err(status) => Err(status),
@@ -77,7 +138,7 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.next.is_none() && self.begun.is_empty() && self.inner.is_end_stream()
+        self.next.is_none() && self.packed.is_empty() && self.begun.is_empty() && self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

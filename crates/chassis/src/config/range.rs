@@ -119,6 +119,17 @@ impl Measure for HumanDuration {
     }
 }
 
+impl Measure for String {
+    /// Its length, where it is visible ASCII; no range includes any other.
+    fn measure(&self) -> u64 {
+        if self.bytes().all(|byte| byte.is_ascii_graphic()) { self.len().measure() } else { 0 }
+    }
+
+    fn text(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
 impl Measure for PathBuf {
     fn measure(&self) -> u64 {
         self.as_os_str().len().measure()

@@ -42,6 +42,14 @@ impl HumanDuration {
     }
 }
 
+impl HumanDuration {
+    /// Nothing where 0 stands for never.
+    #[must_use]
+    pub fn some(self) -> Option<Duration> {
+        Some(self.0).filter(|duration| !duration.is_zero())
+    }
+}
+
 impl ByteSize {
     /// So many KiB (1,024 bytes).
     #[must_use]

@@ -1,9 +1,10 @@
 //! Adds the shards' counters up when they are scraped.
 
 use super::{
-    counters::{BOUNDS, CODES, Counters, Traffic},
+    counters::{BOUNDS, CODES, Closed, Counters, Traffic},
     names,
 };
+use crate::call::{Admission, Buffers, Class};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet},
@@ -25,6 +26,7 @@ pub(crate) struct Labels {
     pub(crate) service: String,
     pub(crate) method: String,
     pub(crate) kind: &'static str,
+    pub(crate) class: Class,
 }
 
 impl Labels {
@@ -44,16 +46,20 @@ pub(crate) struct Shards {
     pub(crate) methods: Vec<Vec<Arc<Counters>>>,
     pub(crate) traffic: Vec<Arc<Traffic>>,
     pub(crate) refused: Arc<AtomicU64>,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) buffers: Arc<Buffers>,
     drain: Arc<OnceLock<Instant>>,
 }
 
 impl Shards {
-    pub(crate) fn new(labels: Vec<Labels>, shards: usize) -> Self {
+    pub(crate) fn new(labels: Vec<Labels>, shards: usize, admission: Arc<Admission>, buffers: Arc<Buffers>) -> Self {
         let counters = || labels.iter().map(|_| Arc::default()).collect();
         Self {
             methods: (0..shards).map(|_| counters()).collect(),
             traffic: (0..shards).map(|_| Arc::default()).collect(),
             refused: Arc::default(),
+            admission,
+            buffers,
             drain: Arc::default(),
             labels: labels.into(),
         }
@@ -77,6 +83,11 @@ impl Shards {
         self.methods.iter().flatten().map(|counters| counters.in_flight()).sum()
     }
 
+    /// Calls that there was no place for.
+    pub(crate) fn turned_away(&self) -> u64 {
+        Class::ALL.into_iter().map(|class| self.admission.refused(class)).sum()
+    }
+
     fn per_method<const N: usize>(
         &self,
         encoder: &mut DescriptorEncoder<'_>,
@@ -95,6 +106,44 @@ impl Shards {
                     None => encode(&mut metric, &labels.set(), kind, count)?,
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// What the methods of a class come to.
+    fn of_class(&self, class: Class, pick: impl Fn(&Counters) -> u64) -> u64 {
+        let methods = self.labels.iter().enumerate().filter(|(_, labels)| labels.class == class);
+        methods.map(|(method, _)| self.of(method, &pick)).sum()
+    }
+
+    fn per_class(
+        &self,
+        encoder: &mut DescriptorEncoder<'_>,
+        (name, help, kind): (&str, &str, MetricType),
+        value: impl Fn(Class) -> u64,
+    ) -> Result<(), Error> {
+        let mut metric = encoder.encode_descriptor(bare(name, kind), help, None, kind)?;
+        Class::ALL.into_iter().try_for_each(|class| encode(&mut metric, &[("class", class.name())], kind, value(class)))
+    }
+
+    fn classes(&self, e: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        use MetricType::{Counter, Gauge};
+        let refused = |class| self.admission.refused(class);
+        self.per_class(e, (names::ADMITTED, "Calls let in", Counter), |class| {
+            self.of_class(class, |c| c.started.load(Relaxed)).saturating_sub(refused(class))
+        })?;
+        self.per_class(e, (names::TURNED_AWAY, "Calls refused for being too many", Counter), refused)?;
+        self.per_class(e, (names::RUNNING, "Calls begun and not ended", Gauge), |class| {
+            self.of_class(class, Counters::in_flight)
+        })
+    }
+
+    fn closed(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let (name, help, kind) = (bare(names::CLOSED, MetricType::Counter), "Connections closed", MetricType::Counter);
+        let mut metric = encoder.encode_descriptor(name, help, None, kind)?;
+        for (i, reason) in Closed::NAMES.iter().enumerate() {
+            let count = self.traffic.iter().filter_map(|t| t.closed.get(i)).map(|n| n.load(Relaxed)).sum();
+            encode(&mut metric, &[("reason", *reason)], kind, count)?;
         }
         Ok(())
     }
@@ -167,7 +216,10 @@ impl Collector for Shards {
         self.per_method(e, (names::PANICS, "Panics contained to their call", Counter), |i| {
             [(None, self.of(i, |c| c.panics.load(Relaxed)))]
         })?;
+        self.classes(e)?;
         let figures = [
+            (names::BUFFERED, "Bytes held for calls", Gauge, self.buffers.held()),
+            (names::BUFFERS_FULL, "Calls ended for want of room for bytes", Counter, self.buffers.refused()),
             (names::CONNECTIONS, "Open connections", Gauge, self.sum(|t| &t.open)),
             (names::ACCEPTED, "Connections taken in", Counter, self.sum(|t| &t.accepted)),
             (names::REFUSED, "Connections refused for being too many", Counter, self.refused.load(Relaxed)),
@@ -179,6 +231,7 @@ impl Collector for Shards {
             #[expect(clippy::cast_precision_loss, reason = "Prometheus values are doubles")]
             single(e, (name, help, kind), value as f64)?;
         }
+        self.closed(e)?;
         let draining = self.drain.get().map_or(0.0, |begun| begun.elapsed().as_secs_f64());
         single(e, (names::DRAINING, "Time since the server was told to stop; 0 before", Gauge), draining)?;
         Ok(())

@@ -90,4 +90,45 @@ pub(crate) struct Traffic {
     pub(crate) streams: AtomicU64,
     pub(crate) received: AtomicU64,
     pub(crate) sent: AtomicU64,
+    pub(super) closed: [AtomicU64; Closed::NAMES.len()],
+}
+
+/// Why a connection was closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closed {
+    /// The client left.
+    Client,
+    /// The client broke the protocol, or the network broke.
+    Error,
+    /// The client did not get through the handshake.
+    Handshake,
+    /// There was no call in time.
+    FirstCall,
+    /// There was no call any more.
+    Idle,
+    Age,
+    /// The client gave no sign of life.
+    Keepalive,
+    /// The client pinged too often.
+    PingFlood,
+    Drain,
+}
+
+impl Closed {
+    /// As the label `reason` says it, in the order above.
+    pub(super) const NAMES: [&str; 9] =
+        ["client", "error", "handshake", "first_call", "idle", "age", "keepalive", "ping_flood", "drain"];
+
+    pub(crate) fn name(self) -> &'static str {
+        Self::NAMES.get(self as usize).copied().unwrap_or_default()
+    }
+}
+
+impl Traffic {
+    /// Counts a connection as closed.
+    pub(crate) fn closed(&self, reason: Closed) {
+        if let Some(counter) = self.closed.get(reason as usize) {
+            counter.fetch_add(1, Relaxed);
+        }
+    }
 }

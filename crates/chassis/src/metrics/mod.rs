@@ -6,10 +6,17 @@ pub mod names;
 mod process;
 
 pub(crate) use calls::{Labels, Shards};
-pub(crate) use counters::{Counters, Traffic};
+pub(crate) use counters::{Closed, Counters, Traffic};
 
 use crate::BuildInfo;
-use prometheus_client::{encoding::text, metrics::info::Info, registry::Registry};
+use prometheus_client::{
+    encoding::{
+        prometheus_protobuf::{self, prometheus_data_model::MetricFamily},
+        text,
+    },
+    metrics::info::Info,
+    registry::Registry,
+};
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
@@ -33,6 +40,12 @@ impl Metrics {
     /// Lets the host add figures of its own: `metrics.register(|registry| registry.register(..))`.
     pub fn register<R>(&self, add: impl FnOnce(&mut Registry) -> R) -> R {
         add(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Every figure as it is now, for other forms than text.
+    #[must_use]
+    pub fn families(&self) -> Vec<MetricFamily> {
+        prometheus_protobuf::encode(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).unwrap_or_default()
     }
 
     /// Every figure as it is now, in the OpenMetrics text format.

@@ -8,6 +8,16 @@ pub const HANDLED: &str = "grpc_server_handled_total";
 pub const HANDLING: &str = "grpc_server_handling_seconds";
 /// Calls begun and not ended.
 pub const IN_FLIGHT: &str = "grpc_server_in_flight";
+/// Calls let in, by `class`: `unary`, `stream`, or `system` (health and reflection).
+pub const ADMITTED: &str = "grpc_server_calls_admitted_total";
+/// Calls refused because their class had as many as it may, by `class`.
+pub const TURNED_AWAY: &str = "grpc_server_calls_refused_total";
+/// Calls begun and not ended, by `class`.
+pub const RUNNING: &str = "grpc_server_calls_in_flight";
+/// Bytes held for calls, of the `max_buffered` that may be.
+pub const BUFFERED: &str = "grpc_server_buffered_bytes";
+/// Calls ended because `max_buffered` was reached.
+pub const BUFFERS_FULL: &str = "grpc_server_buffers_full_total";
 /// Panics contained to their call.
 pub const PANICS: &str = "grpc_server_panics_total";
 /// Open connections on the gRPC port.
@@ -16,6 +26,8 @@ pub const CONNECTIONS: &str = "grpc_server_connections";
 pub const ACCEPTED: &str = "grpc_server_connections_accepted_total";
 /// Connections refused because `max_connections` were open.
 pub const REFUSED: &str = "grpc_server_connections_refused_total";
+/// Connections closed, by `reason`.
+pub const CLOSED: &str = "grpc_server_connections_closed_total";
 /// Open HTTP/2 streams.
 pub const STREAMS: &str = "grpc_server_streams";
 /// Bytes read from connections, HTTP/2 framing included.

@@ -36,12 +36,14 @@ impl Waits {
         F: Future<Output: Skip> + Send,
     {
         let (prompt, wish): (bool, BoxFuture<'static, ()>) = tokio::select! {
+            biased;
             wish = shutdown => (wish.prompt(), Box::pin(wish.skip())),
             () = handle.wished(Wish::Drain) => (false, Box::pin(std::future::pending())),
         };
         let handle = handle.clone();
         let skip: BoxFuture<'static, ()> = Box::pin(async move {
             tokio::select! {
+                biased;
                 () = wish => {}
                 () = handle.wished(Wish::Skip) => {}
             }

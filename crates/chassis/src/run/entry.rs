@@ -48,12 +48,13 @@ where
     loop {
         let next = tokio::select! {
             biased;
+            _ = &mut closed => break,
             next = incoming.next() => next,
-            _ = &mut closed => incoming.next().now_or_never().flatten(),
         };
-        match next {
-            Some((stream, peer)) => places.give(stream, peer),
-            None => break,
-        }
+        let Some((stream, peer)) = next else { return };
+        places.give(stream, peer);
+    }
+    while let Some(Some((stream, peer))) = incoming.next().now_or_never() {
+        places.give(stream, peer);
     }
 }

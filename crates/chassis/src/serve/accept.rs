@@ -19,8 +19,9 @@ async fn accept_at(mut listener: Accepting, places: &Places, mut closed: impl Fu
     let mut failing = false;
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            biased;
             () = &mut closed => break,
+            accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, peer)) => {

@@ -1,7 +1,7 @@
 //! What one connection is doing, as its tasks see it.
 
 use super::shard::Shard;
-use crate::call::Caller;
+use crate::call::{Caller, Share};
 use campus_call::Peer;
 use std::sync::{
     Arc,
@@ -16,18 +16,21 @@ pub(super) struct Activity {
     pub(super) allowed: bool,
     received: AtomicU64,
     open: AtomicU64,
-    called: AtomicBool,
+    calls: AtomicU64,
+    flooded: AtomicBool,
 }
 
 impl Activity {
     pub(super) fn new(shard: Arc<Shard>, peer: Arc<Peer>) -> Arc<Self> {
+        let share = Share::new(&shard.buffers);
         Arc::new(Self {
             allowed: shard.allow.admits(&peer),
             shard,
-            caller: Arc::new(Caller::new(peer)),
+            caller: Arc::new(Caller::new(peer, share)),
             received: AtomicU64::new(0),
             open: AtomicU64::new(0),
-            called: AtomicBool::new(false),
+            calls: AtomicU64::new(0),
+            flooded: AtomicBool::new(false),
         })
     }
 
@@ -41,7 +44,17 @@ impl Activity {
     }
 
     pub(super) fn call(&self) {
-        self.called.store(true, Relaxed);
+        self.calls.fetch_add(1, Relaxed);
+    }
+
+    /// The client has pinged too often.
+    pub(super) fn flood(&self) {
+        self.flooded.store(true, Relaxed);
+    }
+
+    /// Whether the client has pinged too often.
+    pub(super) fn flooded(&self) -> bool {
+        self.flooded.load(Relaxed)
     }
 
     /// Bytes read so far.
@@ -49,9 +62,9 @@ impl Activity {
         self.received.load(Relaxed)
     }
 
-    /// Whether there was a call yet.
-    pub(super) fn called(&self) -> bool {
-        self.called.load(Relaxed)
+    /// Calls so far.
+    pub(super) fn calls(&self) -> u64 {
+        self.calls.load(Relaxed)
     }
 
     /// Whether no stream is open now.

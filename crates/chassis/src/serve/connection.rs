@@ -3,6 +3,7 @@
 use super::{
     Phase,
     activity::Activity,
+    clock::{Act, Clock, after},
     dispatch::Dispatch,
     io::Counted,
     shard::{Plan, Shard},
@@ -10,13 +11,16 @@ use super::{
 };
 use crate::{
     call::Ending,
+    metrics::Closed,
     panics,
     transport::{Io, Stream},
 };
 use campus_call::Peer;
 use hyper::server::conn::http2;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
+    future::poll_fn,
+    io,
     pin::{Pin, pin},
     sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll},
@@ -25,9 +29,6 @@ use tokio::{
     sync::OwnedSemaphorePermit,
     time::{Instant, timeout_at},
 };
-
-/// The client preface (24 bytes) and an empty SETTINGS frame (9): no HTTP/2 client sends less.
-const PREFACE: u64 = 33;
 
 /// Counts a connection while it is open, and holds its place among those allowed.
 pub(super) struct Place {
@@ -51,70 +52,68 @@ impl Drop for Place {
 
 /// Serves `stream` until it is closed by either side.
 pub(super) async fn serve(stream: Stream, peer: Arc<Peer>, place: Place) {
-    let (shard, until) = (Arc::clone(&place.shard), Instant::now() + place.shard.plan.handshake_limit);
-    match timeout_at(until, stream.open(Arc::clone(&peer))).await {
-        Ok(Ok((io, peer))) => match drive(&shard, io, Arc::clone(&peer), until).await {
-            Ok(()) => tracing::debug!(client.address = %peer, "connection closed"),
-            Err(reason) => tracing::debug!(client.address = %peer, reason, "connection ended"),
-        },
-        Ok(Err(error)) => tracing::debug!(client.address = %peer, %error, "connection could not be taken over"),
-        Err(_) => tracing::debug!(client.address = %peer, "connection ended: no handshake within the limit"),
-    }
+    let shard = &place.shard;
+    let greeting = after(Instant::now(), shard.plan.handshake_limit);
+    let (reason, ended) = match timeout_at(greeting, stream.open(Arc::clone(&peer))).await {
+        Ok(Ok((io, peer))) => {
+            io.give_up_after(shard.plan.keepalive.map(|keepalive| keepalive.timeout));
+            drive(shard, io, peer, greeting).await
+        }
+        Ok(Err(error)) => (Closed::Handshake, Err(error.to_string())),
+        Err(_) => (Closed::Handshake, Err("no handshake within the limit".to_owned())),
+    };
+    shard.traffic.closed(reason);
+    let (reason, error) = (reason.name(), ended.err());
+    tracing::debug!(client.address = %peer, reason, error, "connection closed");
 }
 
-/// What a connection has to do next, and is closed for if it does not.
-enum Awaited {
-    Preface,
-    FirstCall,
-    /// It was asked to leave, and goes when its last call has ended.
-    Leave,
-    Nothing,
-}
+/// Why a connection is over, and what went wrong if anything did.
+type Over = (Closed, Result<(), String>);
 
-async fn drive(shard: &Arc<Shard>, stream: Io, peer: Arc<Peer>, handshake: Instant) -> Result<(), String> {
+async fn drive(shard: &Arc<Shard>, io: Io, peer: Arc<Peer>, greeting: Instant) -> Over {
     let plan = &shard.plan;
     let activity = Activity::new(Arc::clone(shard), peer);
-    let io = TokioIo::new(Counted::new(stream, Arc::clone(&activity)));
+    let io = TokioIo::new(Counted::new(io, Arc::clone(&activity)));
     let builder = builder(plan, Streams(Arc::clone(&activity)));
     let mut connection = pin!(builder.serve_connection(io, Dispatch(Arc::clone(&activity))));
     let (mut phase, mut seen) = (shard.phase.subscribe(), Phase::Serve);
-    let (mut patience, mut awaited) = (pin!(tokio::time::sleep_until(handshake)), Awaited::Preface);
+    let mut clock = Clock::new(plan, greeting);
+    let mut alarm = pin!(tokio::time::sleep_until(clock.alarm));
     loop {
-        tokio::select! {
+        let act = tokio::select! {
             biased;
-            ended = Contained(connection.as_mut()) => return ended,
-            changed = phase.wait_for(|now| *now > seen) => match changed.map(|now| *now) {
-                Ok(now) if now < Phase::Close => {
-                    seen = now;
-                    if now >= Phase::Stop {
-                        activity.caller.end(Ending::Stop);
-                    }
-                    connection.as_mut().graceful_shutdown();
-                    awaited = Awaited::Leave;
-                    patience.as_mut().reset(Instant::now() + plan.flush_limit);
+            ended = Contained(connection.as_mut()) => return over(clock.why(), ended),
+            // It happens while the connection is polled, right before this.
+            () = flooded(&activity), if clock.why() != Some(Closed::PingFlood) => clock.flooded(),
+            changed = phase.wait_for(|now| *now > seen) => {
+                seen = changed.map_or(Phase::Close, |now| *now);
+                if seen >= Phase::Stop {
+                    activity.caller.end(Ending::Stop);
                 }
-                _ => return Err("closed at the end of the drain".to_owned()),
-            },
-            () = &mut patience, if !matches!(awaited, Awaited::Nothing) => {
-                awaited = match awaited {
-                    Awaited::Preface if activity.received() < PREFACE => {
-                        return Err("no HTTP/2 preface within the limit".to_owned());
-                    }
-                    Awaited::Leave if activity.idle() => return Err("it did not leave when asked to".to_owned()),
-                    Awaited::Leave => Awaited::Leave,
-                    _ if activity.called() => Awaited::Nothing,
-                    Awaited::FirstCall => {
-                        connection.as_mut().graceful_shutdown();
-                        Awaited::Leave
-                    }
-                    Awaited::Preface | Awaited::Nothing => Awaited::FirstCall,
-                };
-                let wait = match awaited {
-                    Awaited::FirstCall => plan.first_call_limit.saturating_sub(plan.handshake_limit),
-                    _ => plan.flush_limit,
-                };
-                patience.as_mut().reset(Instant::now() + wait);
+                if seen == Phase::Close { Act::Close } else { clock.leave(Closed::Drain) }
             }
+            () = &mut alarm => clock.ring(&activity),
+        };
+        match act {
+            Act::Nothing => {}
+            Act::Leave => connection.as_mut().graceful_shutdown(),
+            Act::EndCalls => activity.caller.end(Ending::Age),
+            Act::Close => return (clock.why().unwrap_or(Closed::Drain), Err("it did not leave in time".to_owned())),
+        }
+        alarm.as_mut().reset(clock.alarm);
+    }
+}
+
+fn flooded(activity: &Activity) -> impl Future<Output = ()> {
+    poll_fn(|_| if activity.flooded() { Poll::Ready(()) } else { Poll::Pending })
+}
+
+fn over(why: Option<Closed>, ended: Result<(), Failure>) -> Over {
+    match (why, ended) {
+        (why, Ok(())) => (why.unwrap_or(Closed::Client), Ok(())),
+        (why, Err(failure)) => {
+            let found = if failure.timed_out { Closed::Keepalive } else { Closed::Error };
+            (why.unwrap_or(found), Err(failure.text))
         }
     }
 }
@@ -130,39 +129,49 @@ fn builder(plan: &Plan, streams: Streams) -> http2::Builder<Streams> {
         .max_frame_size(plan.max_frame)
         .max_header_list_size(plan.max_header_list)
         .max_pending_accept_reset_streams(plan.max_pending_resets);
+    if let Some(keepalive) = plan.keepalive {
+        builder.timer(TokioTimer::new()).keep_alive_interval(keepalive.interval).keep_alive_timeout(keepalive.timeout);
+    }
     builder
+}
+
+/// How a connection ended that did not end well.
+struct Failure {
+    text: String,
+    /// The client answered neither a PING nor a byte of TCP.
+    timed_out: bool,
 }
 
 /// Polls a connection; a panic in it ends it as an error does.
 struct Contained<C>(C);
 
-impl<C, E> Future for Contained<Pin<&mut C>>
+impl<C> Future for Contained<Pin<&mut C>>
 where
-    C: Future<Output = Result<(), E>>,
-    E: std::error::Error,
+    C: Future<Output = Result<(), hyper::Error>>,
 {
-    type Output = Result<(), String>;
+    type Output = Result<(), Failure>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match panics::contain(|| self.0.as_mut().poll(cx)) {
-            Ok(polled) => polled.map_err(|e| describe(&e)),
+            Ok(polled) => polled.map_err(|error| describe(&error)),
             Err(panic) => {
                 tracing::error!(panic.location = panic.place, "serving a connection panicked");
-                Poll::Ready(Err("panicked".to_owned()))
+                Poll::Ready(Err(Failure { text: "panicked".to_owned(), timed_out: false }))
             }
         }
     }
 }
 
 /// An error with its causes, for the log.
-fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
+fn describe(error: &hyper::Error) -> Failure {
+    let (mut text, mut timed_out) = (error.to_string(), error.is_timeout());
+    let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
         text = format!("{text}: {inner}");
+        timed_out |= inner.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::TimedOut);
         cause = inner.source();
     }
-    text
+    Failure { text, timed_out }
 }
 
 /// What a refused connection is told: HTTP/2 SETTINGS and GOAWAY with ENHANCE_YOUR_CALM (RFC 9113, 6.8), so that the

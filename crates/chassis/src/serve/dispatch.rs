@@ -2,7 +2,7 @@
 
 use super::activity::Activity;
 use crate::{
-    call::{Call, Meter, ReplyBody},
+    call::{Call, ReplyBody},
     status,
 };
 use http::{HeaderMap, Method as Verb, Request, Response, StatusCode, header};
@@ -43,20 +43,17 @@ impl Service<Request<Incoming>> for Dispatch {
             let accept = (header::ACCEPT, "application/grpc");
             return Call::answer(not_grpc(StatusCode::UNSUPPORTED_MEDIA_TYPE, accept));
         }
-        if !self.0.allowed && !request.uri().path().starts_with(HEALTH) {
-            let mut meter = Meter::start(&shard.unknown, &self.0.caller);
-            return Call::refuse(&mut meter, status::peer_not_allowed(&self.0.caller.peer));
-        }
-        let Some(method) = shard.methods.get(request.uri().path()) else {
-            let mut meter = Meter::start(&shard.unknown, &self.0.caller);
-            return Call::refuse(&mut meter, unknown(&shard.services, request.uri().path()));
+        let path = request.uri().path();
+        let (method, refusal) = match shard.methods.get(path) {
+            _ if !self.0.allowed && !path.starts_with(HEALTH) => {
+                (&shard.unknown, Some(status::peer_not_allowed(&self.0.caller.peer)))
+            }
+            Some(method) => (method, None),
+            None => (&shard.unknown, Some(unknown(&shard.services, path))),
         };
-        let mut meter = Meter::start(method, &self.0.caller);
-        match method.limits.time(request.headers()) {
-            Ok(time) => DEADLINE.set(meter.limit(time)),
-            Err(status) => return Call::refuse(&mut meter, status),
-        }
-        Call::run(meter, request)
+        let (call, deadline) = Call::begin(method, &self.0.caller, refusal, request);
+        DEADLINE.set(deadline);
+        call
     }
 }
 

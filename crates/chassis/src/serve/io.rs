@@ -1,49 +1,145 @@
-//! A connection's bytes, counted.
+//! A connection's bytes: counted, and held to the rules that hyper has no say in.
 
-use super::activity::Activity;
+use super::{
+    activity::Activity,
+    frames::{Frames, kind},
+    pings::Pings,
+};
 use crate::transport::Io;
 use std::{
     io::{self, IoSlice},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Instant,
+};
 
-/// A socket that counts what goes through it.
+/// The client preface (RFC 9113, 3.4), which is no frame.
+const PREFACE: usize = 24;
+/// Marks the answer to a PING.
+const ACK: u8 = 1;
+/// GOAWAY with ENHANCE_YOUR_CALM; all streams may have been served, so none of them may be repeated unasked.
+const CALM: &[u8; 31] = b"\0\0\x16\x07\0\0\0\0\0\x7f\xff\xff\xff\0\0\0\x0btoo_many_pings";
+
+/// A connection whose frames are followed.
 pub(super) struct Counted {
-    stream: Io,
+    io: Io,
     activity: Arc<Activity>,
+    incoming: Frames,
+    outgoing: Frames,
+    pings: Pings,
+    /// Set when the client has pinged too often: what it sends is thrown away from then on, and it is told nothing more
+    /// than these bytes.
+    last_words: Option<&'static [u8]>,
 }
 
 impl Counted {
-    pub(super) fn new(stream: Io, activity: Arc<Activity>) -> Self {
-        Self { stream, activity }
+    pub(super) fn new(io: Io, activity: Arc<Activity>) -> Self {
+        let (incoming, outgoing) = (Frames::after(PREFACE), Frames::default());
+        Self { io, activity, incoming, outgoing, pings: Pings::default(), last_words: None }
     }
 
-    fn wrote(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(Ok(n)) = written {
-            self.activity.wrote(n as u64);
+    /// Follows what was read.
+    fn came(&mut self, bytes: &[u8]) {
+        self.activity.read(bytes.len() as u64);
+        let mut pings = 0;
+        self.incoming.feed(bytes, |head| pings += u32::from(head.kind == kind::PING && head.flags & ACK == 0));
+        for _ in 0..pings {
+            if self.pings.ping(&self.activity.shard.plan, self.activity.idle(), Instant::now()) {
+                self.last_words = Some(CALM);
+                self.activity.flood();
+            }
         }
-        written
+    }
+
+    /// Follows what was written out of `slices`.
+    fn went<'a>(&mut self, written: usize, slices: impl IntoIterator<Item = &'a [u8]>) {
+        self.activity.wrote(written as u64);
+        let (mut left, mut answered) = (written, false);
+        for slice in slices {
+            let sent = slice.get(..left).unwrap_or(slice);
+            self.outgoing.feed(sent, |head| answered |= head.kind <= kind::HEADERS);
+            left -= sent.len();
+            if left == 0 {
+                break;
+            }
+        }
+        if answered {
+            self.pings.forgive();
+        }
+    }
+
+    /// Says the last words, as soon as a frame that was begun is through.
+    fn poll_last_words(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(words) = self.last_words
+            && self.outgoing.missing() == 0
+            && !words.is_empty()
+        {
+            let said = ready!(Pin::new(&mut self.io).poll_write(cx, words))?;
+            self.last_words = words.get(said..);
+            if self.last_words == Some(&[]) {
+                ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads, and throws away.
+    fn poll_drop(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let _ = self.poll_last_words(cx)?;
+        let before = buf.filled().len();
+        loop {
+            ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+            if buf.filled().len() == before {
+                return Poll::Ready(Ok(()));
+            }
+            buf.set_filled(before);
+        }
+    }
+
+    /// Lets the end of the frame out that was begun, and takes the rest for nothing.
+    fn poll_end(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match buf.get(..self.outgoing.missing()).unwrap_or(buf) {
+            [] => {
+                let _ = self.poll_last_words(cx)?;
+                Poll::Ready(Ok(buf.len()))
+            }
+            end => {
+                let written = ready!(Pin::new(&mut self.io).poll_write(cx, end))?;
+                self.went(written, [end]);
+                Poll::Ready(Ok(written))
+            }
+        }
     }
 }
 
 impl AsyncRead for Counted {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if read.is_ready() {
-            self.activity.read(buf.filled().len().saturating_sub(before) as u64);
+        if self.last_words.is_some() {
+            return self.poll_drop(cx, buf);
         }
-        read
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        self.came(buf.filled().get(before..).unwrap_or_default());
+        if self.last_words.is_some() {
+            buf.set_filled(before);
+            return self.poll_drop(cx, buf);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncWrite for Counted {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.wrote(written)
+        if self.last_words.is_some() {
+            return self.poll_end(cx, buf);
+        }
+        let written = ready!(Pin::new(&mut self.io).poll_write(cx, buf))?;
+        self.went(written, [buf]);
+        Poll::Ready(Ok(written))
     }
 
     fn poll_write_vectored(
@@ -51,19 +147,24 @@ impl AsyncWrite for Counted {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.wrote(written)
+        if self.last_words.is_some() {
+            let first = slices.iter().find(|slice| !slice.is_empty());
+            return self.poll_end(cx, first.map_or(&[], |slice| slice));
+        }
+        let written = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, slices))?;
+        self.went(written, slices.iter().map(|slice| &**slice));
+        Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.io.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        Pin::new(&mut self.io).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }

@@ -2,16 +2,19 @@
 
 mod accept;
 mod activity;
+mod clock;
 mod connection;
 mod dispatch;
+mod frames;
 mod io;
+mod pings;
 mod places;
 mod shard;
 mod stream;
 
 pub(crate) use accept::accept;
 pub(crate) use places::Places;
-pub(crate) use shard::{Link, Plan, Running, Shard};
+pub(crate) use shard::{Keepalive, Link, Plan, Running, Shard};
 
 /// How far a server is with stopping. Later phases include the earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,7 +5,7 @@ use super::{
     connection::{Place, serve},
 };
 use crate::{
-    call::Method,
+    call::{Buffers, Method},
     metrics::Traffic,
     transport::{Allow, Stream},
 };
@@ -31,6 +31,19 @@ pub(crate) struct Plan {
     pub(crate) handshake_limit: Duration,
     pub(crate) first_call_limit: Duration,
     pub(crate) flush_limit: Duration,
+    pub(crate) max_age: Option<Duration>,
+    pub(crate) age_grace: Duration,
+    pub(crate) max_idle: Option<Duration>,
+    pub(crate) keepalive: Option<Keepalive>,
+    pub(crate) min_ping_interval: Option<Duration>,
+    pub(crate) pings_without_calls: bool,
+}
+
+/// When a client that is not heard of is asked for a sign of life.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keepalive {
+    pub(crate) interval: Duration,
+    pub(crate) timeout: Duration,
 }
 
 /// What the connections of one shard share.
@@ -40,6 +53,7 @@ pub(crate) struct Shard {
     pub(crate) unknown: Arc<Method>,
     pub(crate) services: Arc<[&'static str]>,
     pub(crate) traffic: Arc<Traffic>,
+    pub(crate) buffers: Arc<Buffers>,
     pub(crate) phase: watch::Sender<Phase>,
     pub(crate) plan: Plan,
     pub(crate) allow: Allow,

@@ -89,6 +89,7 @@ async fn wait(caller: Arc<Caller>, deadline: Option<Instant>) -> Wake {
         return Wake::Stop;
     };
     tokio::select! {
+        biased;
         () = caller.ended() => Wake::Stop,
         () = tokio::time::sleep_until(deadline) => Wake::Deadline,
     }

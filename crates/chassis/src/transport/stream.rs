@@ -8,6 +8,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -86,6 +87,21 @@ pub(crate) enum Io {
     Unix(UnixStream),
     /// Whatever else carries bytes.
     Other(Box<dyn Duplex>),
+}
+
+impl Io {
+    /// Has the kernel give up a client that leaves what was sent unanswered for this long (gRPC proposal A18): a PING
+    /// cannot be sent where nothing can.
+    pub(crate) fn give_up_after(&self, limit: Option<Duration>) {
+        let stream = match self {
+            Self::Tcp(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+            Self::Unix(_) | Self::Other(_) => return,
+        };
+        // Not every platform can; where it cannot, TCP's own patience holds.
+        #[cfg(target_os = "linux")]
+        drop(socket2::SockRef::from(stream).set_tcp_user_timeout(limit));
+    }
 }
 
 /// Does the same with whatever is inside.

@@ -219,6 +219,15 @@ fn a_value_that_makes_no_sense_is_refused_by_its_full_name_with_what_is_possible
         ("server.default_deadline", "0s", "is \"0s\": at least 1ms is needed; leave it out for none"),
         ("admin.ready_interval", "0s", "is \"0s\": at least 1ms is needed"),
         ("admin.ready_limit", "0s", "is \"0s\": at least 1ms is needed"),
+        ("admin.saturated_limit", "0s", "is \"0s\": at least 1ms is needed"),
+        ("server.max_unary_calls", "0", "is 0: 1 to 268435456 must be allowed"),
+        ("server.max_stream_calls", "0", "is 0: 1 to 268435456 must be allowed"),
+        ("server.max_buffered", "1KiB", "is \"1KiB\": at least 1MiB is needed"),
+        (
+            "server.name",
+            "my pod",
+            "is \"my pod\": 1 to 253 visible ASCII characters; leave it out for the pod's or host's",
+        ),
     ] {
         let sources = Sources { overrides: flags(&[(setting, value)]), ..Sources::default() };
         let settings: Settings = load(sources).unwrap();

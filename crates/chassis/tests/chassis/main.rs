@@ -8,14 +8,21 @@
 )]
 
 mod admin;
+mod admission;
+mod buffers;
+mod compression;
 mod configuration;
 mod deadline;
 mod drain;
 mod health;
+mod life;
 mod limits;
+mod metadata;
 mod panics;
+mod pings;
 mod process;
 mod protocol;
 mod reflection;
+mod simulation;
 mod support;
 mod transport;

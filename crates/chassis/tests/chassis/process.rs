@@ -6,6 +6,7 @@ use serde_json::Value;
 use std::{
     process::Stdio,
     sync::{Arc, Mutex},
+    time::{Duration, Instant},
 };
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -19,13 +20,12 @@ const CHILD: &str = "CHASSIS_TEST_CHILD";
 #[test]
 #[ignore = "the server that other tests here run as a process of its own"]
 fn child() {
-    if std::env::var_os(CHILD).is_none() {
-        return;
-    }
-    logs::init(&LogConfig::default()).unwrap();
+    let Some(delay) = std::env::var_os(CHILD) else { return };
+    let drain_delay = HumanDuration::millis(delay.to_str().unwrap().parse().unwrap());
+    logs::init(&LogConfig::default(), None).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let config = ServerConfig { drain_limit: HumanDuration::secs(600), ..server_config() };
+        let config = ServerConfig { drain_limit: HumanDuration::secs(600), drain_delay, ..server_config() };
         let app = App::builder(&config, &admin_config())
             .build_info(BuildInfo::new("probe", "1.2.3", "abc"))
             .descriptors(descriptors())
@@ -44,9 +44,14 @@ struct Process {
 
 impl Process {
     async fn start() -> Self {
+        Self::with_delay(0).await
+    }
+
+    /// With this `drain_delay` in milliseconds.
+    async fn with_delay(drain_delay: u64) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "process::child", "--ignored", "--nocapture"])
-            .env(CHILD, "1")
+            .env(CHILD, drain_delay.to_string())
             .stderr(Stdio::piped())
             .stdout(Stdio::null())
             .kill_on_drop(true)
@@ -139,6 +144,41 @@ async fn either_signal_drains_and_the_process_ends_well() {
         let last = events.last().unwrap();
         assert!(success && text(last, "message") == "stopped", "{last}");
         assert_eq!(last.get("drain.skipped"), Some(&Value::Bool(false)));
+    }
+}
+
+#[tokio::test]
+async fn sigterm_lets_the_news_travel_before_the_port_closes() {
+    let process = Process::with_delay(500).await;
+    let listening = process.logged("listening").await;
+    let admin = text(&listening, "admin.address").parse().unwrap();
+    let old = process.client().await;
+    assert_eq!(get(admin, "/readyz").await.code, 200);
+    let begun = Instant::now();
+    process.signal("TERM").await;
+    eventually(async || get(admin, "/readyz").await.code == 503).await;
+    assert_eq!(get(admin, "/livez").await.code, 200);
+    let new = process.client().await;
+    while process.all("stopped").is_empty() && begun.elapsed() < Duration::from_millis(400) {
+        for client in [&old, &new] {
+            client.unary("Echo", note("")).await.unwrap();
+        }
+    }
+    let (success, events) = process.ended().await;
+    assert!(success && begun.elapsed() >= Duration::from_millis(500), "{events:?}");
+    let addr: std::net::SocketAddr = text(&listening, "grpc.address").parse().unwrap();
+    assert!(tokio::net::TcpStream::connect(addr).await.is_err());
+}
+
+#[tokio::test]
+async fn sigint_and_a_second_sigterm_leave_the_delay_out() {
+    for signals in [&["INT"][..], &["TERM", "TERM"]] {
+        let process = Process::with_delay(600_000).await;
+        for signal in signals {
+            process.signal(signal).await;
+            process.logged("draining").await;
+        }
+        assert!(process.ended().await.0);
     }
 }
 

@@ -103,7 +103,7 @@ async fn options_that_no_generated_type_knows_are_served() {
     });
     let file = file_of(&server, "test.v1.Probe").await;
     assert!(file.windows(OPTION.len()).any(|window| window == OPTION));
-    assert_eq!(FileDescriptorProto::decode(file.as_slice()).unwrap().service.first().unwrap().method.len(), 10);
+    assert_eq!(FileDescriptorProto::decode(file.as_slice()).unwrap().service.first().unwrap().method.len(), 14);
     server.stop().await;
 }
 

@@ -66,7 +66,11 @@ impl<'c> Batch<'c> {
                 let record = Record { key, version: *version, body, values };
                 let outcome = match expect {
                     Expect::Absent => self.create(&record)?,
-                    Expect::Version(version) => self.replace(&record, *version)?,
+                    Expect::Version(version) => self.replace(&record, Some(*version))?,
+                    Expect::Any => match self.replace(&record, None)? {
+                        Outcome::Missing => self.create(&record)?,
+                        done => done,
+                    },
                 };
                 if let (Some(request), Outcome::Created | Outcome::Updated) = (request, &outcome) {
                     let mut put = self.connection.prepare_cached(&self.sql.put_request)?;
@@ -104,9 +108,9 @@ impl<'c> Batch<'c> {
         }
     }
 
-    fn replace(&mut self, record: &Record<'_>, version: u64) -> Result<Outcome> {
+    fn replace(&mut self, record: &Record<'_>, version: Option<u64>) -> Result<Outcome> {
         let Some(current) = self.current(record.key)? else { return Ok(Outcome::Missing) };
-        if current.version != version {
+        if version.is_some_and(|version| version != current.version) {
             return Ok(Outcome::Conflict(current));
         }
         record.bind(&mut self.update, record.values.len() + 3, 1)?;

@@ -10,31 +10,6 @@ use super::schema::{meta, set_meta};
 use super::sql::Sql;
 use crate::{Column, ColumnKind, OpenError, StoreError, Table};
 
-/// Refuses a declaration that SQL or the store itself would trip over.
-pub(super) fn check(table: &Table) -> Result<(), OpenError> {
-    let fits = |name: &str| {
-        name.len() <= 48
-            && name.starts_with(|first: char| first.is_ascii_lowercase())
-            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-    };
-    let bad = |name: &str, why: &str| Err(OpenError::Invalid(format!("table {}: {name:?} {why}", table.name)));
-    if !fits(table.name) || table.name.starts_with("sqlite_") {
-        return bad(table.name, "must be lower-case letters, digits and underscores, a letter first");
-    }
-    for (index, column) in table.columns.iter().enumerate() {
-        if !fits(column.name) {
-            return bad(column.name, "must be lower-case letters, digits and underscores, a letter first");
-        }
-        if ["key", "version", "body"].contains(&column.name) {
-            return bad(column.name, "is a column that every table has");
-        }
-        if table.columns.iter().take(index).any(|other| other.name == column.name) {
-            return bad(column.name, "is declared twice");
-        }
-    }
-    Ok(())
-}
-
 /// Makes the columns as declared and fills them, unless they are so already. Gives the number of records.
 pub(super) fn rebuild(
     transaction: &Transaction<'_>,
@@ -42,7 +17,7 @@ pub(super) fn rebuild(
     path: &Path,
     failed: &dyn Fn(&rusqlite::Error) -> OpenError,
 ) -> Result<Option<u64>, OpenError> {
-    let declared = signature(table);
+    let declared = table.signature();
     if meta(transaction, table, "columns").map_err(|error| failed(&error))?.as_ref() == Some(&declared) {
         return Ok(None);
     }
@@ -68,15 +43,6 @@ pub(super) fn rebuild(
     }
     set_meta(transaction, table, "columns", &declared).map_err(|error| failed(&error))?;
     Ok(Some(records))
-}
-
-fn signature(table: &Table) -> String {
-    let one = |column: &Column| {
-        let flag = |on: bool, name: &'static str| if on { name } else { "" };
-        let (unique, indexed) = (flag(column.unique, " unique"), flag(column.indexed, " indexed"));
-        format!("{} {}{unique}{indexed}", column.name, sql_type(column.kind))
-    };
-    table.columns.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 fn sql_type(kind: ColumnKind) -> &'static str {

@@ -4,10 +4,8 @@ mod batch;
 mod bind;
 mod changes;
 mod columns;
-mod compile;
 mod errors;
 mod file;
-mod queue;
 mod read;
 mod readers;
 mod scanners;
@@ -23,21 +21,18 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use tokio::sync::oneshot;
-
 pub(crate) use self::changes::SqliteChanges;
-use self::compile::compile;
 use self::file::{DatabaseFile, Role};
-use self::queue::{Job, Refused};
 use self::shared::Shared;
 use self::sql::Sql;
 use self::writer::Writer;
+use crate::compile::{Dialect, compile};
+use crate::queue::{Job, Refused};
+use crate::span::Asked;
 use crate::{Config, Op, OpenError, Outcome, Page, Query, Row, Stats, StoreError, Table};
 
 /// How many records are read on an event loop at most.
 const IN_PLACE_ROWS: usize = 1_000;
-/// The largest body; SQLite itself ends at a thousand million.
-const BODY_BYTES: usize = 256 << 20;
 
 pub(crate) struct Sqlite {
     shared: Arc<Shared>,
@@ -54,7 +49,7 @@ impl Sqlite {
     }
 
     fn open_here(config: Config, table: Table) -> Result<Self, OpenError> {
-        columns::check(&table)?;
+        table.check()?;
         let (file, lock) = DatabaseFile::open(&config)?;
         let path = file.path().to_owned();
         let failed = |source: StoreError| OpenError::Store { path: path.clone(), source };
@@ -92,19 +87,19 @@ impl Sqlite {
     /// Reads at most so many records and bytes. In place when that is all it looks at, else where it may take its
     /// time.
     pub(crate) async fn page(&self, query: &Query, rows: usize, bytes: usize) -> Result<Page, StoreError> {
-        let compiled = compile(&self.shared.table, query, rows, bytes)?;
+        let compiled = compile(&self.shared.table, Dialect::Sqlite, query, rows, bytes)?;
         if rows <= IN_PLACE_ROWS && query.is_by_key() {
             return self.shared.readers.read(|connection| read::page(connection, &compiled));
         }
         self.shared.scanners.read(move |connection| read::page(connection, &compiled)).await
     }
 
-    pub(crate) async fn write(&self, ops: Vec<Op>) -> Result<Vec<Outcome>, StoreError> {
+    pub(crate) async fn write(&self, ops: Vec<Op>, asked: &Asked) -> Result<Vec<Outcome>, StoreError> {
         if ops.is_empty() {
             return Ok(Vec::new());
         }
-        let bytes = self.check_ops(&ops)?;
-        let (reply, outcomes) = oneshot::channel();
+        let bytes = self.shared.table.check_ops(&ops)?;
+        let (reply, outcomes) = asked.reply();
         self.shared.queue.push(Job { ops, bytes, reply }).map_err(|refused| match refused {
             Refused::Closed => StoreError::Closed,
             Refused::Overloaded(waiting) => {
@@ -113,28 +108,6 @@ impl Sqlite {
             }
         })?;
         outcomes.await.unwrap_or_else(|_| Err(StoreError::Internal("a write was not answered".to_owned())))
-    }
-
-    /// Refuses what the table cannot hold. Gives the bytes of all bodies.
-    fn check_ops(&self, ops: &[Op]) -> Result<usize, StoreError> {
-        let table = &self.shared.table;
-        let mut bytes = 0;
-        for (index, op) in ops.iter().enumerate() {
-            let bad = |why: String| Err(StoreError::Invalid(format!("{} write {index}: {why}", table.name)));
-            let (Op::Put { key, .. } | Op::Delete { key, .. }) = op;
-            if key.is_empty() {
-                return bad("the key is empty".to_owned());
-            }
-            let Op::Put { body, values, .. } = op else { continue };
-            if body.len() > BODY_BYTES {
-                return bad(format!("a body of {} bytes is larger than {BODY_BYTES}", body.len()));
-            }
-            if !values.iter().map(crate::Value::kind).eq(table.columns.iter().map(|column| column.kind)) {
-                return bad("the values do not fit the columns".to_owned());
-            }
-            bytes += body.len();
-        }
-        Ok(bytes)
     }
 
     pub(crate) fn position(&self) -> Result<u64, StoreError> {

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use rusqlite::{Connection, Error, Result};
 
-use super::compile::Compiled;
 use super::sql::Sql;
+use crate::compile::Compiled;
 use crate::row::RowsBuilder;
 use crate::{Change, ChangeKind, ColumnRef, Page, Position, Row, Value};
 

@@ -9,8 +9,9 @@ use rusqlite::{Connection, params};
 use super::errors::store_error;
 use super::schema::Head;
 use super::shared::Shared;
-use super::writer::{Writer, now};
+use super::writer::Writer;
 use crate::StoreError;
+use crate::clock::{REQUEST_AGE, now};
 
 /// The log is copied into the database when it has grown by so many pages.
 const CHECKPOINT_PAGES: u64 = 4_000;
@@ -22,8 +23,6 @@ const QUIET: Duration = Duration::from_millis(500);
 const PRUNE_EVERY: Duration = Duration::from_secs(30);
 /// How many rows are dropped at once.
 const PRUNE_ROWS: u64 = 2_048;
-/// How long request ids are kept, in nanoseconds: the promised 24 hours, and one for clocks that are set back.
-const REQUEST_AGE: i64 = 25 * 3_600_000_000_000;
 
 /// When to do what next.
 pub(super) struct Upkeep {

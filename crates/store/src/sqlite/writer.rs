@@ -5,17 +5,18 @@ use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
 use super::batch::Batch;
 use super::errors::store_error;
 use super::file::Role;
-use super::queue::{Job, Load, Taken, Wish};
 use super::schema::{self, Head};
 use super::shared::Shared;
 use super::upkeep::Upkeep;
+use crate::clock::now;
+use crate::queue::{Job, Load, Taken, Wish};
 use crate::{Outcome, StoreError};
 
 /// How much goes into one transaction.
@@ -224,10 +225,4 @@ fn apply(
         batch.drop_changes(after.oldest + (kept - most).min(2 * written + SHORTEN))?;
     }
     Ok((outcomes, batch.commit()?))
-}
-
-/// Nanoseconds since 1970.
-pub(super) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use campus_store::{Change, ChangeKind, Expect, Outcome, Query, Store, StoreError};
 
-use crate::support::{Folder, body, create, delete, put, write};
+use crate::support::{Folder, body, create, delete, on_both, put, write};
 
 /// Reads so many changes behind a position.
 async fn read(store: &Store, after: u64, count: usize) -> Vec<Change> {
@@ -17,9 +17,7 @@ async fn read(store: &Store, after: u64, count: usize) -> Vec<Change> {
     read
 }
 
-#[tokio::test]
-async fn each_change_is_logged_with_the_body_before_and_after() {
-    let folder = Folder::new();
+async fn each_change_is_logged_with_the_body_before_and_after(folder: Folder) {
     let store = folder.open().await;
     write(&store, create("p/1", "Ada", "", 1)).await;
     write(&store, put("p/1", Expect::Version(1), 2, "Eve", "", 2)).await;
@@ -40,9 +38,7 @@ async fn each_change_is_logged_with_the_body_before_and_after() {
     assert!(now.abs_diff(u128::try_from(changes[0].at).unwrap()) < 60_000_000_000);
 }
 
-#[tokio::test]
-async fn the_log_waits_for_the_next_change() {
-    let folder = Folder::new();
+async fn the_log_waits_for_the_next_change(folder: Folder) {
     let store = folder.open().await;
     let mut changes = store.changes(0);
     assert!(tokio::time::timeout(Duration::from_millis(30), changes.next()).await.is_err());
@@ -51,10 +47,8 @@ async fn the_log_waits_for_the_next_change() {
     assert_eq!(follower.await.unwrap().unwrap()[0].key, "p/1");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn under_concurrent_writers_each_change_comes_once_and_in_order_from_every_position() {
+async fn under_concurrent_writers_each_change_comes_once_and_in_order_from_every_position(folder: Folder) {
     const WRITERS: usize = 8;
-    let folder = Folder::new();
     let store = folder.open().await;
     let live = {
         let store = store.clone();
@@ -100,22 +94,26 @@ async fn under_concurrent_writers_each_change_comes_once_and_in_order_from_every
     assert_eq!(replayed, kept);
 }
 
-#[tokio::test]
-async fn a_position_from_the_future_is_refused() {
-    let folder = Folder::new();
+async fn a_position_from_the_future_is_refused(folder: Folder) {
     let store = folder.open().await;
     write(&store, create("p/1", "Ada", "", 1)).await;
     assert_eq!(store.changes(2).next().await, Err(StoreError::Future));
     assert_eq!(store.changes(u64::MAX).next().await, Err(StoreError::Future));
 }
 
-#[tokio::test]
-async fn closing_the_store_ends_those_that_follow() {
-    let folder = Folder::new();
+async fn closing_the_store_ends_those_that_follow(folder: Folder) {
     let store = folder.open().await;
     let mut changes = store.changes(0);
     let follower = tokio::spawn(async move { changes.next().await });
     tokio::task::yield_now().await;
     store.close().await.unwrap();
     assert_eq!(follower.await.unwrap(), Err(StoreError::Closed));
+}
+
+on_both! {
+    under_concurrent_writers_each_change_comes_once_and_in_order_from_every_position
+    each_change_is_logged_with_the_body_before_and_after
+    the_log_waits_for_the_next_change
+    a_position_from_the_future_is_refused
+    closing_the_store_ends_those_that_follow
 }

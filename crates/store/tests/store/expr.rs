@@ -51,12 +51,15 @@ struct Filled {
     _folder: Folder,
 }
 
-/// A store with every text in both columns, filled once.
-fn filled() -> &'static Filled {
-    static FILLED: OnceLock<Filled> = OnceLock::new();
-    FILLED.get_or_init(|| {
+/// A store on each engine with every text in both columns, filled once.
+fn filled() -> &'static [Filled] {
+    static FILLED: OnceLock<Vec<Filled>> = OnceLock::new();
+    FILLED.get_or_init(|| [Some(Folder::new()), Folder::on_postgres()].into_iter().flatten().map(Filled::new).collect())
+}
+
+impl Filled {
+    fn new(folder: Folder) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let folder = Folder::new();
         let store = runtime.block_on(folder.open());
         let mut records = Vec::new();
         for (index, name) in TEXTS.iter().enumerate() {
@@ -77,8 +80,8 @@ fn filled() -> &'static Filled {
         records.retain(|_| outcomes.next() == Some(campus_store::Outcome::Created));
         assert!(records.len() > TEXTS.len());
         records.sort_by(|left, right| left.0.cmp(&right.0));
-        Filled { runtime, store, records, _folder: folder }
-    })
+        Self { runtime, store, records, _folder: folder }
+    }
 }
 
 fn text() -> impl Strategy<Value = String> {
@@ -129,6 +132,13 @@ fn shown(expr: &Expr) -> String {
     }
 }
 
+/// What the first one finds, and it is the same on all.
+fn found_on_all(filter: &Expr) -> Result<Vec<String>, StoreError> {
+    let all: Vec<_> = filled().iter().map(|filled| found(filled, filter.clone())).collect();
+    assert!(all.iter().all(|one| *one == all[0]), "{}", shown(filter));
+    all.into_iter().next().unwrap()
+}
+
 fn found(filled: &Filled, filter: Expr) -> Result<Vec<String>, StoreError> {
     let query = Query { filter: Some(filter), ..Query::default() };
     let page = filled.runtime.block_on(filled.store.page(&query, 1000))?;
@@ -140,10 +150,11 @@ proptest! {
 
     #[test]
     fn an_expression_matches_what_the_database_finds(expr in expr()) {
-        let filled = filled();
+        for filled in filled() {
         let matched = filled.records.iter().filter(|(key, values)| expr.matches(key, values));
         let matched: Vec<_> = matched.map(|(key, _)| key.clone()).collect();
         prop_assert_eq!(found(filled, expr.clone()).unwrap(), matched, "{}", shown(&expr));
+        }
     }
 }
 
@@ -165,15 +176,13 @@ fn a_field_that_is_not_set_is_neither_less_nor_greater() {
 
 #[test]
 fn wildcards_are_characters_like_any_other() {
-    let filled = filled();
-    let of = |text: &str| found(filled, Expr::Contains { column: NAME, text: text.to_owned() }).unwrap().len();
+    let of = |text: &str| found_on_all(&Expr::Contains { column: NAME, text: text.to_owned() }).unwrap().len();
     assert!(of("%") < of("") / 4);
     assert!(of("_") < of("") / 4);
 }
 
 #[test]
 fn an_expression_that_does_not_fit_the_table_is_refused() {
-    let filled = filled();
     let number = || Value::Integer(1);
     let cases = [
         (compare(NAME, CompareOp::Eq, number()), "person.name is Text, not Integer"),
@@ -183,26 +192,25 @@ fn an_expression_that_does_not_fit_the_table_is_refused() {
     ];
     for (expr, expected) in cases {
         assert!(!expr.matches("k", &values("a", "b", 1)), "{expected}");
-        assert_eq!(found(filled, expr).unwrap_err(), StoreError::Invalid(expected.to_owned()));
+        assert_eq!(found_on_all(&expr).unwrap_err(), StoreError::Invalid(expected.to_owned()));
     }
 }
 
 #[test]
 fn the_largest_expression_is_answered_and_a_larger_one_refused() {
-    let filled = filled();
     let term = || compare(NAME, CompareOp::Lt, Value::Text("b".to_owned()));
     let nested = |depth| (1..depth).fold(term(), |expr, _| Expr::Or(vec![Expr::And(vec![expr])]));
     let deep = |depth| (1..depth).fold(term(), |expr, _| Expr::Not(Box::new(expr)));
     let wide = |terms| Expr::Or(vec![term(); terms - 1]);
     for largest in [deep(Expr::MAX_DEPTH), nested(Expr::MAX_DEPTH / 2), wide(Expr::MAX_TERMS)] {
         assert_eq!(largest.check(&table()), Ok(()));
-        found(filled, largest).unwrap();
+        found_on_all(&largest).unwrap();
     }
     // As deep as it may be at the end of as long a row as fits.
     let mut row = vec![term(); Expr::MAX_TERMS - Expr::MAX_DEPTH];
     row.push(deep(Expr::MAX_DEPTH - 1));
-    found(filled, Expr::And(row)).unwrap();
-    let refused = |expr| found(filled, expr).unwrap_err().to_string();
+    found_on_all(&Expr::And(row)).unwrap();
+    let refused = |expr| found_on_all(&expr).unwrap_err().to_string();
     assert_eq!(refused(deep(Expr::MAX_DEPTH + 1)), "the filter is nested deeper than 64");
     assert_eq!(refused(wide(Expr::MAX_TERMS + 1)), "the filter has more than 512 terms");
 }

@@ -4,7 +4,7 @@ use campus_store::{
     Column, ColumnKind, ColumnRef, CompareOp, Config, Expr, OpenError, Outcome, Query, Store, StoreError, Table, Value,
 };
 
-use crate::support::{AGE, Folder, create, table, write};
+use crate::support::{AGE, Folder, create, on_both, table, write};
 
 #[tokio::test]
 async fn a_database_is_open_once() {
@@ -23,11 +23,9 @@ async fn a_database_is_open_once() {
     assert!(Store::open(config, table()).await.is_ok());
 }
 
-#[tokio::test]
-async fn a_store_that_is_dropped_ends_and_everything_written_is_there_again() {
-    let folder = Folder::new();
+async fn a_store_that_is_dropped_ends_and_everything_written_is_there_again(folder: Folder) {
     let store = folder.open().await;
-    let id = store.id();
+    let id = store.id().await.unwrap();
     for number in 0..10 {
         write(&store, create(&format!("p/{number}"), "A", "", 1)).await;
     }
@@ -35,8 +33,8 @@ async fn a_store_that_is_dropped_ends_and_everything_written_is_there_again() {
     let store = folder.open().await;
     assert_eq!(store.position().await.unwrap(), 10);
     assert!(store.get("p/9").await.unwrap().is_some());
-    assert_eq!(store.id(), id);
-    assert_ne!(Folder::new().open().await.id(), id);
+    assert_eq!(store.id().await, Ok(id));
+    assert_ne!(Folder::new().open().await.id().await, Ok(id));
 }
 
 #[tokio::test]
@@ -103,9 +101,7 @@ fn field(body: &[u8], index: usize) -> String {
     std::str::from_utf8(body).unwrap().split('|').nth(index).unwrap().to_owned()
 }
 
-#[tokio::test]
-async fn columns_that_were_declared_otherwise_are_filled_from_the_bodies() {
-    let folder = Folder::new();
+async fn columns_that_were_declared_otherwise_are_filled_from_the_bodies(folder: Folder) {
     let store = folder.open().await;
     write(&store, create("p/1", "Ada", "ada@x.org", 36)).await;
     write(&store, create("p/2", "Eve", "eve@x.org", 20)).await;
@@ -158,9 +154,7 @@ async fn a_column_cannot_become_unique_while_records_share_a_value() {
     assert!(store.get("p/1").await.unwrap().is_some(), "nothing was lost");
 }
 
-#[tokio::test]
-async fn a_declaration_that_derives_too_few_values_is_an_error_of_the_program() {
-    let folder = Folder::new();
+async fn a_declaration_that_derives_too_few_values_is_an_error_of_the_program(folder: Folder) {
     let store = folder.open().await;
     write(&store, create("p/1", "Ada", "", 1)).await;
     store.close().await.unwrap();
@@ -173,9 +167,7 @@ async fn a_declaration_that_derives_too_few_values_is_an_error_of_the_program() 
     );
 }
 
-#[tokio::test]
-async fn names_that_sql_would_trip_over_are_refused() {
-    let folder = Folder::new();
+async fn names_that_sql_would_trip_over_are_refused(folder: Folder) {
     let column = |name| Column { name, kind: ColumnKind::Text, unique: false, indexed: false };
     let table = |name, columns: &[&'static str]| Table {
         name,
@@ -202,4 +194,11 @@ async fn names_that_sql_would_trip_over_are_refused() {
         let error = Store::open(folder.config(), table).await.err().unwrap();
         assert_eq!(error, OpenError::Invalid(expected.to_owned()));
     }
+}
+
+on_both! {
+    a_store_that_is_dropped_ends_and_everything_written_is_there_again
+    columns_that_were_declared_otherwise_are_filled_from_the_bodies
+    a_declaration_that_derives_too_few_values_is_an_error_of_the_program
+    names_that_sql_would_trip_over_are_refused
 }

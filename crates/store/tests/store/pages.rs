@@ -5,7 +5,7 @@ use bytes::Bytes;
 use campus_store::{ColumnRef, CompareOp, Expect, Expr, Op, Order, Position, Query, Store, StoreError, Value};
 use proptest::prelude::*;
 
-use crate::support::{AGE, EMAIL, Folder, NAME, create, delete, put, values, write};
+use crate::support::{AGE, EMAIL, Folder, NAME, create, delete, on_both, put, values, write};
 
 fn order(column: ColumnRef, descending: bool) -> Order {
     Order { column, descending }
@@ -48,9 +48,19 @@ fn orders() -> impl Strategy<Value = Vec<Order>> {
 }
 
 #[test]
-fn pages_of_every_order_are_the_sorted_records_in_pieces() {
+fn pages_of_every_order_are_the_sorted_records_in_pieces_on_sqlite() {
+    pages_of_every_order_are_the_sorted_records_in_pieces(&Folder::new());
+}
+
+#[test]
+fn pages_of_every_order_are_the_sorted_records_in_pieces_on_postgres() {
+    if let Some(folder) = Folder::on_postgres() {
+        pages_of_every_order_are_the_sorted_records_in_pieces(&folder);
+    }
+}
+
+fn pages_of_every_order_are_the_sorted_records_in_pieces(folder: &Folder) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let folder = Folder::new();
     let store = runtime.block_on(folder.open());
     let names = ["", "Ada", "ada", "Bob", "Zoë", "B"];
     let records: Vec<_> = (0..60_usize)
@@ -82,9 +92,7 @@ fn pages_of_every_order_are_the_sorted_records_in_pieces() {
     });
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn paging_under_concurrent_writes_neither_skips_nor_repeats_what_stays() {
-    let folder = Folder::new();
+async fn paging_under_concurrent_writes_neither_skips_nor_repeats_what_stays(folder: Folder) {
     let store = folder.open().await;
     let stable = |number: usize| create(&format!("p/{:03}", number * 7 % 200), &format!("N{}", number % 9), "", 1);
     store.write((0..200).map(stable).collect()).await.unwrap();
@@ -127,9 +135,7 @@ async fn paging_under_concurrent_writes_neither_skips_nor_repeats_what_stays() {
     assert!(noise.await.unwrap() > 0);
 }
 
-#[tokio::test]
-async fn a_scan_reads_everything_in_bounded_chunks() {
-    let folder = Folder::new();
+async fn a_scan_reads_everything_in_bounded_chunks(folder: Folder) {
     let store = folder.open().await;
     let record = |number: usize| Op::Put {
         key: format!("p/{number:04}"),
@@ -162,9 +168,7 @@ async fn a_scan_reads_everything_in_bounded_chunks() {
     assert_eq!(elsewhere.await.unwrap(), 1);
 }
 
-#[tokio::test]
-async fn a_page_of_large_records_ends_early_and_a_huge_record_stands_alone() {
-    let folder = Folder::new();
+async fn a_page_of_large_records_ends_early_and_a_huge_record_stands_alone(folder: Folder) {
     let store = folder.open().await;
     for (number, size) in [300 << 10, 300 << 10, 5 << 20, 300 << 10].into_iter().enumerate() {
         let op = Op::Put {
@@ -190,18 +194,14 @@ async fn a_page_of_large_records_ends_early_and_a_huge_record_stands_alone() {
     assert_eq!(sizes, [2, 1, 1]);
 }
 
-#[tokio::test]
-async fn an_empty_store_has_one_empty_page() {
-    let folder = Folder::new();
+async fn an_empty_store_has_one_empty_page(folder: Folder) {
     let store = folder.open().await;
     let page = store.page(&Query::default(), 0).await.unwrap();
     assert_eq!((page.rows.len(), page.next), (0, None));
     assert_eq!(store.scan(Query::default()).next().await, Ok(None));
 }
 
-#[tokio::test]
-async fn a_position_that_does_not_fit_the_order_is_refused() {
-    let folder = Folder::new();
+async fn a_position_that_does_not_fit_the_order_is_refused(folder: Folder) {
     let store = folder.open().await;
     let query = |order: Vec<Order>, values: Vec<Value>| Query {
         filter: None,
@@ -238,4 +238,12 @@ fn what_is_shown_for_debugging_has_no_contents() {
     let shown = format!("{query:?} {:?}", create("p/1", secret, secret, 1));
     assert!(!shown.contains("Ada"), "{shown}");
     assert!(shown.contains("Text(12 bytes)") && shown.contains("p/1"), "{shown}");
+}
+
+on_both! {
+    paging_under_concurrent_writes_neither_skips_nor_repeats_what_stays
+    a_scan_reads_everything_in_bounded_chunks
+    a_page_of_large_records_ends_early_and_a_huge_record_stands_alone
+    an_empty_store_has_one_empty_page
+    a_position_that_does_not_fit_the_order_is_refused
 }

@@ -2,11 +2,9 @@ use std::path::Path;
 
 use campus_store::{Config, Expect, Op, Outcome, RequestId, Store, StoreError};
 
-use crate::support::{Folder, body, create, table, until, values, write};
+use crate::support::{Folder, body, create, on_both, table, until, values, write};
 
-#[tokio::test]
-async fn a_log_that_is_too_long_loses_its_oldest_changes_and_says_so() {
-    let folder = Folder::new();
+async fn a_log_that_is_too_long_loses_its_oldest_changes_and_says_so(folder: Folder) {
     let store = Store::open(Config { change_rows: 100, ..folder.config() }, table()).await.unwrap();
     let mut slow = store.changes(0);
     for batch in 0..10 {
@@ -89,4 +87,8 @@ async fn request_ids_are_kept_for_a_day_and_then_forgotten() {
     until("the old requests are forgotten", || count() == 1).await;
     assert_eq!(write(&store, requested("p/10", "r0")).await, Outcome::Created);
     assert_eq!(write(&store, requested("p/11", "r2")).await, Outcome::Repeated(body("A", "", 1)));
+}
+
+on_both! {
+    a_log_that_is_too_long_loses_its_oldest_changes_and_says_so
 }

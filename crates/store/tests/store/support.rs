@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use campus_store::{Column, ColumnKind, ColumnRef, Config, Expect, Op, Outcome, Store, Table, Value};
+use campus_store::{Column, ColumnKind, ColumnRef, Config, Expect, Op, Outcome, PostgresConfig, Store, Table, Value};
+use campus_testdb::Postgres;
 use tempfile::TempDir;
 
 pub(crate) const NAME: ColumnRef = ColumnRef::Column(0);
@@ -36,17 +37,47 @@ pub(crate) fn table() -> Table {
             Column { name: "age", kind: ColumnKind::Integer, unique: false, indexed: false },
         ],
         derive: Arc::new(derive),
+        derivation: 0,
     }
 }
 
-/// A folder for a database, gone when it is dropped.
+/// A test of each of these for each engine.
+macro_rules! on_both {
+    ($($test:ident)*) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $test() { super::$test($crate::support::Folder::new()).await })*
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $test() {
+                if let Some(folder) = $crate::support::Folder::on_postgres() { super::$test(folder).await }
+            })*
+        }
+    };
+}
+pub(crate) use on_both;
+
+/// A place for a database: a folder, gone when it is dropped, or a schema of a server.
 pub(crate) struct Folder {
     folder: TempDir,
+    pub(crate) postgres: Option<PostgresConfig>,
 }
 
 impl Folder {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self { folder: tempfile::tempdir().unwrap(), postgres: None }
+    }
+
+    /// `None` where there is no server.
+    pub(crate) fn on_postgres() -> Option<Self> {
+        Postgres::shared().map(|server| Self::on(server.url()))
+    }
+
+    /// On a server of the test's own.
+    pub(crate) fn on(url: &str) -> Self {
+        let postgres = PostgresConfig { schema: Postgres::schema(), ..PostgresConfig::new(url.parse().unwrap()) };
+        Self { postgres: Some(postgres), ..Self::new() }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -54,7 +85,7 @@ impl Folder {
     }
 
     pub(crate) fn config(&self) -> Config {
-        Config { path: self.path(), ..Config::default() }
+        Config { path: self.path(), postgres: self.postgres.clone(), ..Config::default() }
     }
 
     pub(crate) async fn open(&self) -> Store {

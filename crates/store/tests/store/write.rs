@@ -4,11 +4,9 @@ use campus_store::{Config, Expect, Op, Outcome, RequestId, Row, Store, StoreErro
 use rusqlite::Connection;
 use tokio::task::JoinHandle;
 
-use crate::support::{Folder, body, create, delete, put, table, until, values, write};
+use crate::support::{Folder, body, create, delete, on_both, put, table, until, values, write};
 
-#[tokio::test]
-async fn a_created_record_can_be_read() {
-    let folder = Folder::new();
+async fn a_created_record_can_be_read(folder: Folder) {
     let store = folder.open().await;
     assert_eq!(write(&store, create("p/1", "Ada", "ada@x.org", 36)).await, Outcome::Created);
     let row = Row { version: 1, body: body("Ada", "ada@x.org", 36) };
@@ -18,9 +16,7 @@ async fn a_created_record_can_be_read() {
     assert_eq!(store.get_many(&keys).await.unwrap(), [None, Some(row.clone()), Some(row)]);
 }
 
-#[tokio::test]
-async fn more_keys_than_are_read_in_place_are_all_found() {
-    let folder = Folder::new();
+async fn more_keys_than_are_read_in_place_are_all_found(folder: Folder) {
     let store = folder.open().await;
     let key = |number: usize| format!("p/{number:05}");
     store.write((0..3000).map(|number| create(&key(number), "A", "", 1)).collect()).await.unwrap();
@@ -30,9 +26,7 @@ async fn more_keys_than_are_read_in_place_are_all_found() {
     assert!(rows.first().unwrap().is_none());
 }
 
-#[tokio::test]
-async fn conditions_are_checked_and_answered_with_what_is_there() {
-    let folder = Folder::new();
+async fn conditions_are_checked_and_answered_with_what_is_there(folder: Folder) {
     let store = folder.open().await;
     let (ada, eve) = (body("Ada", "", 36), body("Eve", "", 20));
     let steps = [
@@ -47,7 +41,9 @@ async fn conditions_are_checked_and_answered_with_what_is_there() {
             Outcome::Conflict(Row { version: u64::MAX, body: eve.clone() }),
         ),
         (Op::Delete { key: "p/1".to_owned(), expect: Some(u64::MAX) }, Outcome::Deleted),
-        (create("p/1", "Ada", "", 36), Outcome::Created),
+        (put("p/1", Expect::Any, 3, "Eve", "", 20), Outcome::Created),
+        (put("p/1", Expect::Any, 4, "Ada", "", 36), Outcome::Updated),
+        (create("p/1", "Eve", "", 20), Outcome::Exists(Row { version: 4, body: ada.clone() })),
     ];
     // One by one, and again all in one transaction.
     for (op, expected) in &steps {
@@ -58,9 +54,7 @@ async fn conditions_are_checked_and_answered_with_what_is_there() {
     assert_eq!(outcomes, steps.map(|(_, outcome)| outcome));
 }
 
-#[tokio::test]
-async fn an_operation_that_is_not_done_does_not_undo_its_neighbours() {
-    let folder = Folder::new();
+async fn an_operation_that_is_not_done_does_not_undo_its_neighbours(folder: Folder) {
     let store = folder.open().await;
     let ops = vec![
         create("p/1", "Ada", "ada@x.org", 1),
@@ -76,9 +70,7 @@ async fn an_operation_that_is_not_done_does_not_undo_its_neighbours() {
     assert_eq!(store.position().await.unwrap(), 2);
 }
 
-#[tokio::test]
-async fn a_unique_value_is_taken_once_whatever_its_case_and_free_again_when_given_up() {
-    let folder = Folder::new();
+async fn a_unique_value_is_taken_once_whatever_its_case_and_free_again_when_given_up(folder: Folder) {
     let store = folder.open().await;
     let steps = [
         (create("p/1", "Ada", "ada@x.org", 1), Outcome::Created),
@@ -112,9 +104,7 @@ fn requested(key: &str, name: &str, id: &str, digest: u128) -> Op {
     }
 }
 
-#[tokio::test]
-async fn a_repeated_request_is_answered_as_the_first_one_was() {
-    let folder = Folder::new();
+async fn a_repeated_request_is_answered_as_the_first_one_was(folder: Folder) {
     let store = folder.open().await;
     assert_eq!(write(&store, requested("p/1", "Ada", "r1", u128::MAX)).await, Outcome::Created);
     let steps = [
@@ -138,9 +128,7 @@ async fn a_repeated_request_is_answered_as_the_first_one_was() {
     );
 }
 
-#[tokio::test]
-async fn a_request_is_known_within_its_own_transaction_and_only_when_it_was_done() {
-    let folder = Folder::new();
+async fn a_request_is_known_within_its_own_transaction_and_only_when_it_was_done(folder: Folder) {
     let store = folder.open().await;
     let ops = vec![
         requested("p/1", "Ada", "r1", 1),
@@ -155,9 +143,7 @@ async fn a_request_is_known_within_its_own_transaction_and_only_when_it_was_done
     assert_eq!(outcomes, [Outcome::Created, repeated, Outcome::RequestReused, exists, Outcome::Created]);
 }
 
-#[tokio::test]
-async fn what_the_table_cannot_hold_is_refused_before_anything_is_written() {
-    let folder = Folder::new();
+async fn what_the_table_cannot_hold_is_refused_before_anything_is_written(folder: Folder) {
     let store = folder.open().await;
     let op = |key: &str, values| Op::Put {
         key: key.to_owned(),
@@ -177,9 +163,7 @@ async fn what_the_table_cannot_hold_is_refused_before_anything_is_written() {
     assert_eq!(store.write(Vec::new()).await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn writes_that_wait_together_are_committed_together() {
-    let folder = Folder::new();
+async fn writes_that_wait_together_are_committed_together(folder: Folder) {
     let store = folder.open().await;
     let tasks: Vec<_> = (0..100)
         .map(|number| {
@@ -195,9 +179,7 @@ async fn writes_that_wait_together_are_committed_together() {
     assert!(stats.commits <= 10, "{} commits for 100 writes", stats.commits);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_write_that_was_answered_is_seen_by_every_thread() {
-    let folder = Folder::new();
+async fn a_write_that_was_answered_is_seen_by_every_thread(folder: Folder) {
     let store = folder.open().await;
     for number in 0..50 {
         let key = format!("p/{number}");
@@ -302,4 +284,17 @@ async fn closing_writes_what_waits_and_refuses_the_rest() {
     assert!(!folder.path().with_extension("db-wal").exists(), "the log is part of the database now");
     let store = folder.open().await;
     assert_eq!(store.position().await.unwrap(), 20);
+}
+
+on_both! {
+    a_created_record_can_be_read
+    more_keys_than_are_read_in_place_are_all_found
+    conditions_are_checked_and_answered_with_what_is_there
+    an_operation_that_is_not_done_does_not_undo_its_neighbours
+    a_unique_value_is_taken_once_whatever_its_case_and_free_again_when_given_up
+    a_repeated_request_is_answered_as_the_first_one_was
+    a_request_is_known_within_its_own_transaction_and_only_when_it_was_done
+    what_the_table_cannot_hold_is_refused_before_anything_is_written
+    writes_that_wait_together_are_committed_together
+    a_write_that_was_answered_is_seen_by_every_thread
 }

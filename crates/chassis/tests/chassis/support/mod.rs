@@ -1,10 +1,14 @@
 //! A server on free ports, a service that does what a test needs, and clients.
 
+mod bare;
 mod http1;
 mod probe;
+mod raw;
 
+pub(crate) use bare::{Answer, Bare, framed};
 pub(crate) use http1::{get, request};
 pub(crate) use probe::{DESCRIPTOR_PACKAGE, Note, Probe, descriptors};
+pub(crate) use raw::{Frame, GOAWAY, HEADERS, PING, Raw};
 
 use campus_chassis::{
     AdminConfig, App, AppBuilder, BuildInfo, Handle, Health, Listen, RunError, ServerConfig, config::HumanDuration,
@@ -34,7 +38,8 @@ pub(crate) struct Server {
 }
 
 pub(crate) fn server_config() -> ServerConfig {
-    ServerConfig { listen: "127.0.0.1:0".parse().unwrap(), shards: 1, ..ServerConfig::default() }
+    let (listen, drain_delay) = ("127.0.0.1:0".parse().unwrap(), HumanDuration::secs(0));
+    ServerConfig { listen, shards: 1, drain_delay, ..ServerConfig::default() }
 }
 
 pub(crate) fn admin_config() -> AdminConfig {
@@ -42,6 +47,7 @@ pub(crate) fn admin_config() -> AdminConfig {
         listen: "127.0.0.1:0".parse().unwrap(),
         ready_interval: HumanDuration::millis(20),
         ready_limit: HumanDuration::millis(200),
+        ..AdminConfig::default()
     }
 }
 
@@ -60,8 +66,17 @@ impl Server {
 
     /// With these settings and further parts; perhaps not ready yet.
     pub(crate) fn launch(config: &ServerConfig, more: impl FnOnce(AppBuilder) -> AppBuilder) -> Self {
+        Self::launch_with(config, &admin_config(), more)
+    }
+
+    /// As [`launch`](Self::launch), with other settings of the admin port too.
+    pub(crate) fn launch_with(
+        config: &ServerConfig,
+        admin: &AdminConfig,
+        more: impl FnOnce(AppBuilder) -> AppBuilder,
+    ) -> Self {
         let probe = Probe::default();
-        let builder = App::builder(config, &admin_config())
+        let builder = App::builder(config, admin)
             .descriptors(descriptors())
             .build_info(BuildInfo::new("probe", "1.2.3", "abc"))
             .service(probe.clone());
@@ -85,6 +100,13 @@ impl Server {
         self.handle.skip_drain();
         within(self.ended).await.unwrap().unwrap();
     }
+}
+
+/// What the metric of this name, labels included, stands at.
+pub(crate) async fn metric(server: &Server, name: &str) -> f64 {
+    let text = get(server.admin, "/metrics").await.body;
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.expect(name).parse().unwrap()
 }
 
 /// Waits for `future` with a deadline.
@@ -162,4 +184,17 @@ pub(crate) fn head(path: &str) -> http::request::Builder {
     http::Request::post(format!("http://test{path}"))
         .header("content-type", "application/grpc")
         .header("te", "trailers")
+}
+
+/// A figure without labels, or with those in its name.
+pub(crate) async fn figure(server: &Server, name: &str) -> f64 {
+    let text = get(server.admin, "/metrics").await.body;
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
+}
+
+/// Connections closed for this reason.
+pub(crate) async fn closed(server: &Server, reason: &str) -> u64 {
+    let name = format!("grpc_server_connections_closed_total{{reason=\"{reason}\"}}");
+    figure(server, &name).await.to_string().parse().unwrap()
 }

@@ -10,11 +10,12 @@ use prost_types::{
     field_descriptor_proto::{Label, Type},
 };
 use std::{
+    collections::HashSet,
     convert::Infallible,
     future::ready,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
     task::{Context, Poll},
@@ -27,6 +28,7 @@ use tonic::{
     server::{Grpc, NamedService},
 };
 use tonic_prost::ProstCodec;
+use tonic_types::{ErrorDetails, StatusExt};
 use tower::{Service, service_fn};
 
 pub(crate) const DESCRIPTOR_PACKAGE: &str = "test.v1";
@@ -44,6 +46,8 @@ pub(crate) struct Note {
 pub(crate) struct Probe {
     pub(crate) working: Arc<AtomicUsize>,
     pub(crate) collected: Arc<AtomicUsize>,
+    /// The texts of the calls of `Do` that were done.
+    pub(crate) done: Arc<Mutex<HashSet<String>>>,
 }
 
 /// Handlers count as long as this lives.
@@ -75,9 +79,14 @@ impl NamedService for Probe {
 type Notes = Pin<Box<dyn Stream<Item = Result<Note, Status>> + Send>>;
 
 /// The answer of the unary methods.
-async fn unary(method: String, note: Note, working: Working) -> Result<Response<Note>, Status> {
-    let _working = working;
+async fn unary(method: String, note: Note, probe: Probe) -> Result<Response<Note>, Status> {
+    let _working = Working::new(&probe);
     match method.as_str() {
+        "Do" => {
+            tokio::time::sleep(Duration::from_millis(note.number)).await;
+            probe.done.lock().unwrap().insert(note.text.clone());
+            Ok(Response::new(note))
+        }
         "Echo" => Ok(Response::new(note)),
         "Wait" => {
             tokio::time::sleep(Duration::from_millis(note.number)).await;
@@ -93,6 +102,20 @@ async fn unary(method: String, note: Note, working: Working) -> Result<Response<
         }
         "Big" => Ok(Response::new(Note { text: "x".repeat(usize::try_from(note.number).unwrap()), number: 0 })),
         "Panic" => panic!("{}", note.text),
+        // Says who asks, and under which id.
+        "Who" => {
+            let call = campus_call::current().unwrap();
+            let name = format!("{} {}", call.request_id(), call.peer());
+            Ok(Response::new(Note { text: name, number: u64::from(call.deadline().is_some()) }))
+        }
+        "Trailers" => {
+            let call = campus_call::current().unwrap();
+            call.add_trailer("x-rows", "7").unwrap();
+            call.add_binary_trailer("x-token-bin", &[0, 255]).unwrap();
+            let details = ErrorDetails::with_error_info("WHY", "test", std::collections::HashMap::new());
+            let failed = Status::with_error_details(tonic::Code::NotFound, "no such note", details);
+            if note.number == 0 { Ok(Response::new(note)) } else { Err(failed) }
+        }
         other => Err(Status::internal(format!("no {other}"))),
     }
 }
@@ -106,7 +129,22 @@ fn streaming(method: &str, note: &Note, working: Working) -> Notes {
         "Count" => {
             Box::pin(stream::iter(0..note.number).map(|number| Ok(Note { text: String::new(), number })).inspect(held))
         }
+        "Tick" => Box::pin(
+            stream::iter(0..note.number)
+                .then(|number| async move {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    Ok(Note { text: String::new(), number })
+                })
+                .inspect(held),
+        ),
         "Endless" => Box::pin(first.chain(stream::pending()).inspect(held)),
+        "Fail" => Box::pin(first.chain(stream::once(ready(Err(Status::not_found("no more notes"))))).inspect(held)),
+        // As many large messages as are asked for.
+        "Heap" => {
+            let large = Note { text: "x".repeat(100 << 10), number: 0 };
+            let count = usize::try_from(note.number).unwrap();
+            Box::pin(stream::repeat(Ok(large)).take(count).inspect(held))
+        }
         "Flood" => Box::pin(stream::repeat(Ok(Note { text: "x".repeat(1000), number: 0 })).inspect(held)),
         _ => {
             // Later, so that the first message is not still being gathered when the panic comes.
@@ -149,7 +187,7 @@ where
             // Larger than what the chassis allows, so that its own limit is what is seen.
             let mut grpc = Grpc::new(ProstCodec::default()).max_decoding_message_size(usize::MAX);
             Ok(match method.as_str() {
-                "Count" | "Endless" | "Flood" | "PanicLater" => {
+                "Count" | "Tick" | "Endless" | "Fail" | "Flood" | "Heap" | "PanicLater" => {
                     let serve = service_fn(|r: Request<Note>| {
                         ready(Ok(Response::new(streaming(&method, r.get_ref(), Working::new(&probe)))))
                     });
@@ -157,8 +195,7 @@ where
                 }
                 "Collect" => grpc.client_streaming(service_fn(|r| collect(probe.clone(), r)), request).await,
                 _ => {
-                    let serve =
-                        service_fn(|r: Request<Note>| unary(method.clone(), r.into_inner(), Working::new(&probe)));
+                    let serve = service_fn(|r: Request<Note>| unary(method.clone(), r.into_inner(), probe.clone()));
                     grpc.unary(serve, request).await
                 }
             })
@@ -170,13 +207,19 @@ where
 pub(crate) fn descriptors() -> Vec<u8> {
     let methods = [
         ("Echo", false, false),
+        ("Do", false, false),
         ("Wait", false, false),
         ("Block", false, false),
         ("Big", false, false),
         ("Panic", false, false),
+        ("Who", false, false),
+        ("Trailers", false, false),
         ("Count", false, true),
+        ("Tick", false, true),
         ("Endless", false, true),
+        ("Fail", false, true),
         ("Flood", false, true),
+        ("Heap", false, true),
         ("PanicLater", false, true),
         ("Collect", true, false),
     ];

@@ -40,7 +40,12 @@ impl Faults {
 
 fn table() -> Table {
     let text = |name, indexed| Column { name, kind: ColumnKind::Text, unique: false, indexed };
-    Table { name: "person", columns: vec![text("name", true), text("note", false)], derive: Arc::new(|_| Vec::new()) }
+    Table {
+        name: "person",
+        columns: vec![text("name", true), text("note", false)],
+        derive: Arc::new(|_| Vec::new()),
+        derivation: 0,
+    }
 }
 
 async fn open(folder: &TempDir) -> Arc<Sqlite> {

@@ -1,12 +1,12 @@
 use super::*;
-use crate::sqlite::compile::compile;
+use crate::compile::{Dialect, compile};
 use crate::{ColumnRef, Expr, Order, Position, Query};
 
 /// How SQLite means to run a query.
 async fn plan(query: &Query) -> String {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder).await;
-    let compiled = compile(&table(), query, 50, usize::MAX).unwrap();
+    let compiled = compile(&table(), Dialect::Sqlite, query, 50, usize::MAX).unwrap();
     let explain = |connection: &Connection| {
         let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", compiled.sql))?;
         let rows = statement.query_map(rusqlite::params_from_iter(&compiled.params), |row| row.get::<_, String>(3))?;

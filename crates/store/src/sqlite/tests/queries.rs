@@ -1,4 +1,5 @@
 use super::*;
+use crate::span::Asked;
 use crate::{ColumnRef, Expr, Query, StoreError};
 
 /// A store and a query on it that takes far longer than any test waits: it looks for many texts in long ones.
@@ -10,7 +11,7 @@ async fn endless(folder: &TempDir) -> (Arc<Sqlite>, Query) {
             let key = format!("p/{round}-{number}");
             Op::Put { key, expect: Expect::Absent, version: 1, body: bytes::Bytes::new(), values, request: None }
         };
-        store.write((0..100).map(long).collect()).await.unwrap();
+        store.write((0..100).map(long).collect(), &Asked::default()).await.unwrap();
     }
     let term = |number| Expr::Contains { column: ColumnRef::Column(1), text: format!("xxxxxxx{number}") };
     let filter = Some(Expr::Or((0..500).map(term).collect()));

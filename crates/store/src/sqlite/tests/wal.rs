@@ -1,11 +1,12 @@
 use super::*;
+use crate::span::Asked;
 use crate::{ColumnRef, Expr, Order, Query};
 
 /// Writes about so many MiB into the log, in transactions of four.
 async fn write_mib(store: &Sqlite, mib: usize, name: &str) {
     for round in 0..mib / 4 {
         let ops = (0..256).map(|number| create(format!("{name}/{round}-{number}"), 8 << 10)).collect();
-        store.write(ops).await.unwrap();
+        store.write(ops, &Asked::default()).await.unwrap();
     }
 }
 
@@ -70,7 +71,7 @@ async fn the_log_stays_bounded_while_long_queries_overlap_without_end() {
 async fn a_quiet_store_copies_its_log_into_the_database() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder).await;
-    store.write(vec![create("p/1".to_owned(), 10)]).await.unwrap();
+    store.write(vec![create("p/1".to_owned(), 10)], &Asked::default()).await.unwrap();
     assert_eq!(store.stats().checkpoints, 0);
     until("the log is copied", || store.stats().checkpoints > 0).await;
     let size = folder.path().join("person.db").metadata().unwrap().len();

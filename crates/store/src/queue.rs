@@ -4,25 +4,24 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
-
-use crate::{Op, Outcome, StoreError};
+use crate::Op;
+use crate::span::Reply;
 
 /// What one caller wants written.
-pub(super) struct Job {
-    pub(super) ops: Vec<Op>,
-    pub(super) bytes: usize,
-    pub(super) reply: oneshot::Sender<Result<Vec<Outcome>, StoreError>>,
+pub(crate) struct Job {
+    pub(crate) ops: Vec<Op>,
+    pub(crate) bytes: usize,
+    pub(crate) reply: Reply,
 }
 
 /// A count of operations and the bytes of their bodies.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Load {
-    pub(super) ops: usize,
-    pub(super) bytes: usize,
+pub(crate) struct Load {
+    pub(crate) ops: usize,
+    pub(crate) bytes: usize,
 }
 
-pub(super) struct Queue {
+pub(crate) struct Queue {
     state: Mutex<State>,
     arrived: Condvar,
     limit: Load,
@@ -39,18 +38,18 @@ struct State {
 
 /// How the writer wants to be served by [`Queue::take`].
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wish {
+pub(crate) struct Wish {
     /// The most to take, but at least one job.
-    pub(super) most: Load,
+    pub(crate) most: Load,
     /// When to come back with nothing.
-    pub(super) deadline: Instant,
+    pub(crate) deadline: Instant,
     /// How many operations to wait for once there is one, and how long at most: callers that were answered together
     /// come back one after the other, and are better served together again than the first one alone.
-    pub(super) gather: (usize, Duration),
+    pub(crate) gather: (usize, Duration),
 }
 
 /// What [`Queue::take`] gives the writer.
-pub(super) enum Taken {
+pub(crate) enum Taken {
     Jobs(Vec<Job>),
     /// Nothing came until the deadline.
     Quiet,
@@ -59,13 +58,13 @@ pub(super) enum Taken {
 }
 
 impl Queue {
-    pub(super) fn new(limit: Load) -> Self {
+    pub(crate) fn new(limit: Load) -> Self {
         Self { state: Mutex::default(), arrived: Condvar::new(), limit }
     }
 
     /// Adds a job; gives what waits already when there is no room. A job that is too large for the queue as such gets
     /// in when nothing else waits.
-    pub(super) fn push(&self, job: Job) -> Result<(), Refused> {
+    pub(crate) fn push(&self, job: Job) -> Result<(), Refused> {
         let mut state = self.lock();
         if state.closed {
             return Err(Refused::Closed);
@@ -86,15 +85,18 @@ impl Queue {
     }
 
     /// Takes what waits, without those whose callers are gone.
-    pub(super) fn take(&self, wish: Wish) -> Taken {
+    pub(crate) fn take(&self, wish: Wish) -> Taken {
         let mut state = self.wait(self.lock(), 1, wish.deadline);
         if state.load.ops > 0 {
             state = self.wait(state, wish.gather.0, Instant::now() + wish.gather.1);
         }
-        let jobs = state.drain(wish.most);
+        let mut jobs = state.drain(wish.most);
+        let closed = state.closed;
+        drop(state);
+        jobs.iter_mut().for_each(|job| job.reply.taken());
         if !jobs.is_empty() {
             Taken::Jobs(jobs)
-        } else if state.closed {
+        } else if closed {
             Taken::Closed
         } else {
             Taken::Quiet
@@ -115,12 +117,12 @@ impl Queue {
         state
     }
 
-    pub(super) fn load(&self) -> Load {
+    pub(crate) fn load(&self) -> Load {
         self.lock().load
     }
 
     /// Refuses further jobs.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.arrived.notify_one();
     }
@@ -130,9 +132,15 @@ impl Queue {
     }
 }
 
+/// The time for so many operations, within what is sensible for a caller to wait.
+pub(crate) fn time_for(ops: usize, op_nanos: u64) -> Duration {
+    let nanos = u64::try_from(ops).unwrap_or(u64::MAX).saturating_mul(op_nanos);
+    Duration::from_nanos(nanos).clamp(Duration::from_millis(20), Duration::from_secs(5))
+}
+
 /// Why a job did not get into the queue.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(crate) enum Refused {
     Overloaded(Load),
     Closed,
 }
@@ -161,13 +169,22 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Outcome, StoreError};
+    use tokio::sync::oneshot;
 
-    type Reply = oneshot::Receiver<Result<Vec<Outcome>, StoreError>>;
+    #[test]
+    fn callers_are_told_to_wait_as_long_as_the_queue_takes() {
+        for (ops, op_nanos, millis) in [(0, 0, 20), (4096, 100, 20), (4096, 100_000, 409), (4096, u64::MAX, 5000)] {
+            assert_eq!(time_for(ops, op_nanos).as_millis(), millis, "{ops} of {op_nanos}");
+        }
+    }
 
-    fn job(ops: usize, bytes: usize) -> (Job, Reply) {
+    type Answer = oneshot::Receiver<Result<Vec<Outcome>, StoreError>>;
+
+    fn job(ops: usize, bytes: usize) -> (Job, Answer) {
         let (reply, receiver) = oneshot::channel();
         let op = Op::Delete { key: "a".to_owned(), expect: None };
-        (Job { ops: vec![op; ops], bytes, reply }, receiver)
+        (Job { ops: vec![op; ops], bytes, reply: reply.into() }, receiver)
     }
 
     fn sizes(taken: Taken) -> Vec<usize> {

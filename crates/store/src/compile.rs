@@ -1,29 +1,51 @@
-//! Queries as SQL. Operands are bound, never written into the text.
-
-use rusqlite::types::Value as SqlValue;
+//! Queries as SQL, for both engines. Operands are bound, never written into the text.
 
 use crate::expr::check_kind;
 use crate::{ColumnKind, ColumnRef, CompareOp, Expr, Order, Position, Query, StoreError, Table, Value};
 
+/// What SQL is written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Sqlite,
+    /// Texts are kept as their bytes there.
+    Postgres,
+}
+
+/// An operand.
+#[derive(Debug)]
+pub(crate) enum Param {
+    Text(String),
+    Integer(i64),
+    Bytes(Vec<u8>),
+}
+
 /// A statement that gives key, version, body and then the columns of the query's order.
-pub(super) struct Compiled {
-    pub(super) sql: String,
-    pub(super) params: Vec<SqlValue>,
-    pub(super) order: Vec<Order>,
+pub(crate) struct Compiled {
+    pub(crate) sql: String,
+    pub(crate) params: Vec<Param>,
+    pub(crate) order: Vec<Order>,
     /// How many records to give; the statement reads one more, to know whether there are more.
-    pub(super) rows: usize,
+    pub(crate) rows: usize,
     /// How many bytes of keys and bodies to give; the first record is given however large it is.
-    pub(super) bytes: usize,
+    pub(crate) bytes: usize,
 }
 
 /// Compiles a query that gives at most so many records and bytes.
-pub(super) fn compile(table: &Table, query: &Query, rows: usize, bytes: usize) -> Result<Compiled, StoreError> {
+pub(crate) fn compile(
+    table: &Table,
+    dialect: Dialect,
+    query: &Query,
+    rows: usize,
+    bytes: usize,
+) -> Result<Compiled, StoreError> {
     check(table, query)?;
-    let mut compiler = Compiler { table, sql: String::with_capacity(256), params: Vec::new() };
+    let mut compiler = Compiler { table, dialect, sql: String::with_capacity(256), params: Vec::new() };
     compiler.push("SELECT key, version, body");
-    for order in &query.order {
+    for (index, order) in query.order.iter().enumerate() {
         compiler.push(", ");
         compiler.column(order.column);
+        // One column may be named twice.
+        compiler.push(&format!(" AS \"{index}\""));
     }
     compiler.push(" FROM \"");
     compiler.push(table.name);
@@ -31,7 +53,7 @@ pub(super) fn compile(table: &Table, query: &Query, rows: usize, bytes: usize) -
     let terms = terms(&query.order);
     match &query.filter {
         Some(filter) => compiler.expr(filter),
-        None => compiler.push("1"),
+        None => compiler.push("TRUE"),
     }
     if let Some(after) = &query.after {
         compiler.push(" AND ");
@@ -92,8 +114,9 @@ fn terms(order: &[Order]) -> Vec<Term> {
 
 struct Compiler<'t> {
     table: &'t Table,
+    dialect: Dialect,
     sql: String,
-    params: Vec<SqlValue>,
+    params: Vec<Param>,
 }
 
 impl Compiler<'_> {
@@ -111,17 +134,24 @@ impl Compiler<'_> {
         self.sql.push('"');
     }
 
-    fn bind(&mut self, param: SqlValue) {
-        self.sql.push('?');
+    fn bind(&mut self, param: Param) {
         self.params.push(param);
+        let number = self.params.len();
+        match self.dialect {
+            Dialect::Sqlite => self.sql.push('?'),
+            Dialect::Postgres => self.sql.push_str(&format!("${number}")),
+        }
     }
 
     fn text(&mut self, text: &str) {
-        self.bind(SqlValue::Text(text.to_owned()));
+        self.bind(match self.dialect {
+            Dialect::Sqlite => Param::Text(text.to_owned()),
+            Dialect::Postgres => Param::Bytes(text.as_bytes().to_vec()),
+        });
     }
 
     fn integer(&mut self, number: i64) {
-        self.bind(SqlValue::Integer(number));
+        self.bind(Param::Integer(number));
     }
 
     fn value(&mut self, value: &Value) {
@@ -133,10 +163,10 @@ impl Compiler<'_> {
 
     fn expr(&mut self, expr: &Expr) {
         match expr {
-            Expr::True => self.push("1"),
-            Expr::False => self.push("0"),
-            Expr::And(parts) => self.joined(parts, " AND ", "1"),
-            Expr::Or(parts) => self.joined(parts, " OR ", "0"),
+            Expr::True => self.push("TRUE"),
+            Expr::False => self.push("FALSE"),
+            Expr::And(parts) => self.joined(parts, " AND ", "TRUE"),
+            Expr::Or(parts) => self.joined(parts, " OR ", "FALSE"),
             Expr::Not(part) => {
                 self.push("NOT (");
                 self.expr(part);
@@ -184,12 +214,22 @@ impl Compiler<'_> {
 
     fn contains(&mut self, column: ColumnRef, text: &str) {
         if text.is_empty() {
-            return self.push("1");
+            return self.push("TRUE");
         }
-        self.push("instr(");
-        self.column(column);
-        self.push(", ");
-        self.text(text);
+        match self.dialect {
+            Dialect::Sqlite => {
+                self.push("instr(");
+                self.column(column);
+                self.push(", ");
+                self.text(text);
+            }
+            Dialect::Postgres => {
+                self.push("position(");
+                self.text(text);
+                self.push(" IN ");
+                self.column(column);
+            }
+        }
         self.push(") > 0");
     }
 
@@ -202,22 +242,36 @@ impl Compiler<'_> {
             self.push(" AND ");
             self.column(column);
             self.push(" < ");
-            self.bind(SqlValue::Text(end));
+            self.text(&end);
         }
     }
 
-    /// On bytes, because the text functions of SQLite stop at a zero character.
     fn suffix(&mut self, column: ColumnRef, text: &str) {
         if text.is_empty() {
-            return self.push("1");
+            return self.push("TRUE");
         }
-        self.push("substr(CAST(");
-        self.column(column);
-        self.push(" AS BLOB), ");
-        self.integer(i64::try_from(text.len()).map_or(i64::MIN, |length| -length));
-        // Not `=`: of an empty text this is null.
-        self.push(") IS ");
-        self.bind(SqlValue::Blob(text.as_bytes().to_vec()));
+        let length = i64::try_from(text.len()).unwrap_or(i64::MAX);
+        match self.dialect {
+            // On bytes, because the text functions of SQLite stop at a zero character.
+            Dialect::Sqlite => {
+                self.push("substr(CAST(");
+                self.column(column);
+                self.push(" AS BLOB), ");
+                self.integer(-length);
+                // Not `=`: of an empty text this is null.
+                self.push(") IS ");
+            }
+            Dialect::Postgres => {
+                self.push("substr(");
+                self.column(column);
+                self.push(", greatest(octet_length(");
+                self.column(column);
+                self.push(") - ");
+                self.integer(length - 1);
+                self.push("::bigint, 1)::int) = ");
+            }
+        }
+        self.bind(Param::Bytes(text.as_bytes().to_vec()));
     }
 
     /// Everything behind a position: by one comparison of rows where all terms go the same way, which an index can
@@ -241,7 +295,7 @@ impl Compiler<'_> {
     }
 
     fn after_mixed(&mut self, terms: &[Term], after: &Position) {
-        let Some((term, rest)) = terms.split_first() else { return self.push("0") };
+        let Some((term, rest)) = terms.split_first() else { return self.push("FALSE") };
         self.push("(");
         self.column(term.order.column);
         self.push(if term.order.descending { " < " } else { " > " });

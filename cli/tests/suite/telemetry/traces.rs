@@ -1,0 +1,199 @@
+//! Spans of calls and of what they ask of the database.
+
+use super::{
+    PARENT, Server, TRACE,
+    collector::{Collector, Manner, attribute},
+    hex, traceparent,
+};
+use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind, status::StatusCode};
+use serde_json::Value;
+use tonic::Code;
+
+fn of_kind(spans: &[Span], kind: SpanKind) -> Vec<Span> {
+    spans.iter().filter(|span| span.kind() == kind).cloned().collect()
+}
+
+fn is_error(span: &Span) -> bool {
+    span.status.as_ref().is_some_and(|status| status.code() == StatusCode::Error)
+}
+
+/// One call of a caller that traces, and the whole of what the collector is told.
+async fn told_of_a_call(protocol: &str, compression: &str) {
+    let collector = Collector::start(Manner::Takes);
+    let server = Server::start(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://{}", collector.address)),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", compression),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=north%20side"),
+        ("OTEL_METRICS_EXPORTER", "none"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "20"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test,k8s.node.name=of-the-list"),
+        ("POD_NAME", "campus-0"),
+        ("POD_NAMESPACE", "people"),
+        ("POD_UID", "7c9e6679"),
+        ("NODE_NAME", "of-the-pod"),
+        ("CONTAINER_NAME", "campus"),
+        ("DEPLOYMENT_NAME", "campus-staff"),
+    ]);
+    server.client().await.add("1", &campus_testkit::Kind::EMPLOYEE.person(1)).await.unwrap();
+    let metadata = [("traceparent", &*traceparent(true)), ("tracestate", "vendor=7"), ("x-request-id", "order-66")];
+    assert_eq!(server.get(&metadata).await, Code::Ok);
+    collector.spans(4).await;
+    let got = collector.got();
+    server.stop();
+
+    let mine: Vec<Span> = got.spans.into_iter().filter(|span| hex(&span.trace_id) == TRACE).collect();
+    let [call] = &of_kind(&mine, SpanKind::Server)[..] else { panic!("one span of the call: {mine:?}") };
+    assert_eq!(
+        (call.name.as_str(), hex(&call.parent_span_id).as_str()),
+        ("campus.employee.v1.EmployeeService/GetEmployee", PARENT)
+    );
+    assert_eq!((call.trace_state.as_str(), is_error(call)), ("vendor=7", false));
+    assert!(call.start_time_unix_nano > 0 && call.end_time_unix_nano >= call.start_time_unix_nano);
+    for (key, value) in [
+        ("rpc.system", "grpc"),
+        ("rpc.service", "campus.employee.v1.EmployeeService"),
+        ("rpc.method", "GetEmployee"),
+        ("rpc.grpc.status_code", "0"),
+        ("campus.request_id", "order-66"),
+        ("network.peer.address", "127.0.0.1"),
+    ] {
+        assert_eq!(attribute(&call.attributes, key).as_deref(), Some(value), "{key} of {call:?}");
+    }
+    assert!(attribute(&call.attributes, "network.peer.port").is_some());
+    let [database] = &of_kind(&mine, SpanKind::Client)[..] else { panic!("one span of the database: {mine:?}") };
+    assert_eq!((database.name.as_str(), &database.parent_span_id), ("get employee", &call.span_id));
+    for (key, value) in [
+        ("db.system.name", "sqlite"),
+        ("db.operation.name", "get"),
+        ("db.collection.name", "employee"),
+        ("db.response.returned_rows", "1"),
+    ] {
+        assert_eq!(attribute(&database.attributes, key).as_deref(), Some(value), "{key} of {database:?}");
+    }
+    let resource = &got.resources[0].attributes;
+    for (key, value) in [
+        ("service.name", "campus"),
+        ("service.version", env!("CARGO_PKG_VERSION")),
+        ("telemetry.sdk.language", "rust"),
+        ("deployment.environment.name", "test"),
+        ("k8s.pod.name", "campus-0"),
+        ("k8s.namespace.name", "people"),
+        ("k8s.pod.uid", "7c9e6679"),
+        ("k8s.node.name", "of-the-list"),
+        ("k8s.container.name", "campus"),
+        ("k8s.deployment.name", "campus-staff"),
+    ] {
+        assert_eq!(attribute(resource, key).as_deref(), Some(value), "{key} of {resource:?}");
+    }
+    for key in ["service.instance.id", "process.pid", "host.name"] {
+        assert!(attribute(resource, key).is_some(), "{key}");
+    }
+    assert_eq!(got.heads[0]["x-tenant"], "north side");
+}
+
+#[tokio::test]
+async fn a_call_and_its_database_request_are_told_over_grpc() {
+    told_of_a_call("grpc", "none").await;
+}
+
+#[tokio::test]
+async fn a_call_and_its_database_request_are_told_over_http_and_compressed() {
+    told_of_a_call("http/protobuf", "gzip").await;
+}
+
+#[tokio::test]
+async fn a_write_is_told_with_how_long_it_waited_and_only_faults_of_the_server_are_errors() {
+    let collector = Collector::start(Manner::Takes);
+    let endpoint = format!("http://{}", collector.address);
+    // Nothing is sent before the end: what waits then is sent all the same.
+    let server = Server::start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint), ("OTEL_BSP_SCHEDULE_DELAY", "600000")]);
+    server.client().await.add("2", &campus_testkit::Kind::EMPLOYEE.person(2)).await.unwrap();
+    assert_eq!(server.get(&[]).await, Code::NotFound);
+    assert_eq!(server.call("campus.employee.v1.EmployeeService/Nonsense", &[]).await, Code::Unimplemented);
+    server.stop();
+    let spans = collector.got().spans;
+    let named = |name: &str| spans.iter().find(|span| span.name == name).unwrap_or_else(|| panic!("{name}: {spans:?}"));
+    let write = named("write employee");
+    for key in ["campus.store.queue_us", "campus.store.commit_us"] {
+        let micros = attribute(&write.attributes, key).unwrap_or_else(|| panic!("{key}: {write:?}"));
+        let whole = (write.end_time_unix_nano - write.start_time_unix_nano) / 1000;
+        assert!(micros.parse::<u64>().unwrap() <= whole, "{key} {micros} of {whole}");
+    }
+    let missing = named("campus.employee.v1.EmployeeService/GetEmployee");
+    assert_eq!(attribute(&missing.attributes, "rpc.grpc.status_code").as_deref(), Some("5"));
+    assert!(!is_error(missing), "{missing:?}");
+    let unknown = named("unknown/unknown");
+    assert!(is_error(unknown), "{unknown:?}");
+}
+
+/// The sampler, whether the caller samples (if it traces at all), and whether a span is made.
+const SAMPLERS: [(&str, Option<bool>, bool); 6] = [
+    ("always_on", Some(false), true),
+    ("always_off", Some(true), false),
+    ("traceidratio", Some(true), false),
+    ("parentbased_always_on", Some(false), false),
+    ("parentbased_always_off", Some(true), true),
+    ("parentbased_traceidratio", None, false),
+];
+
+#[tokio::test]
+async fn each_sampler_takes_what_it_says_and_what_is_not_sampled_makes_no_span() {
+    let collector = Collector::start(Manner::Takes);
+    let endpoint = format!("http://{}", collector.address);
+    for (sampler, parent, sampled) in SAMPLERS {
+        let server = Server::start(&[
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &format!("{endpoint}/v1/traces")),
+            ("OTEL_TRACES_SAMPLER", sampler),
+            ("OTEL_TRACES_SAMPLER_ARG", "0.0"),
+        ]);
+        let before = collector.got().spans.len();
+        let header = parent.map(traceparent);
+        let metadata: Vec<_> = header.iter().map(|header| ("traceparent", header.as_str())).collect();
+        server.get(&metadata).await;
+        server.stop();
+        let expected = if sampled { 2 } else { 0 };
+        assert_eq!(collector.got().spans.len() - before, expected, "{sampler} with {parent:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_ratio_of_calls_is_sampled() {
+    let collector = Collector::start(Manner::Takes);
+    let server = Server::start(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://{}", collector.address)),
+        ("OTEL_TRACES_SAMPLER", "traceidratio"),
+        ("OTEL_TRACES_SAMPLER_ARG", "0.25"),
+    ]);
+    let client = server.client().await;
+    for _ in 0..400 {
+        client.get("employees/1").await.unwrap_err();
+    }
+    server.stop();
+    let calls = of_kind(&collector.got().spans, SpanKind::Server);
+    assert!((50..=150).contains(&calls.len()), "{} of 400", calls.len());
+    let mut traces: Vec<_> = calls.iter().map(|span| span.trace_id.clone()).collect();
+    traces.sort();
+    traces.dedup();
+    assert_eq!(traces.len(), calls.len(), "each is a trace of its own");
+}
+
+#[tokio::test]
+async fn log_lines_of_a_call_carry_its_request_id_and_the_trace_of_its_caller_whether_it_is_sampled_or_not() {
+    let collector = Collector::start(Manner::Takes);
+    let endpoint = format!("http://{}", collector.address);
+    for telemetry in [&[][..], &[("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str())]] {
+        let variables: Vec<_> =
+            telemetry.iter().copied().chain([("CAMPUS__LOG__LEVEL", "campus_chassis=debug")]).collect();
+        let server = Server::start(&variables);
+        server.get(&[("traceparent", &traceparent(true)), ("x-request-id", "order-67")]).await;
+        let log = server.stop();
+        let events: Vec<Value> = log.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let ended =
+            events.iter().find(|event| event["message"] == "call ended" && event["rpc.method"] == "GetEmployee");
+        let ended = ended.unwrap_or_else(|| panic!("{log:#?}"));
+        assert_eq!((&ended["request_id"], &ended["trace_id"]), (&"order-67".into(), &TRACE.into()), "{ended}");
+        let of_caller = ended["span_id"] == PARENT;
+        assert_eq!(of_caller, telemetry.is_empty(), "with a span of its own it names that: {ended}");
+    }
+}

@@ -1,0 +1,77 @@
+//! The span of a call (OpenTelemetry semantic conventions for RPC servers).
+
+use super::{About, context};
+use campus_call::{SPANS, Trace};
+use campus_telemetry::with_trace_id;
+use http::HeaderMap;
+use opentelemetry::{
+    Context, ContextGuard,
+    trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId},
+};
+use tonic::Code;
+use tracing::{Span, field::Empty};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+/// The span of a call that is sampled. It ends when it is dropped.
+#[derive(Debug)]
+pub(crate) struct CallSpan {
+    span: Span,
+    context: Context,
+}
+
+impl CallSpan {
+    pub(super) fn begin(trace_id: u128, parent: Option<(Trace, &HeaderMap)>, about: &About<'_>) -> (Trace, Self) {
+        let span = make(about);
+        if let Some((parent, headers)) = parent {
+            // It fails where no layer takes the spans, and then there is nothing to set a parent of.
+            let _ = span.set_parent(Context::new().with_remote_span_context(SpanContext::new(
+                TraceId::from(parent.trace_id),
+                SpanId::from(parent.span_id),
+                if parent.sampled { TraceFlags::SAMPLED } else { TraceFlags::default() },
+                true,
+                context::state(headers),
+            )));
+        }
+        let context = with_trace_id(trace_id, || span.context());
+        let span_id = u64::from_be_bytes(context.span().span_context().span_id().to_bytes());
+        (Trace { trace_id, span_id, sampled: true }, Self { span, context })
+    }
+
+    /// Makes this span the parent of those begun on this thread, until the guard is dropped. Meant for one poll.
+    pub(crate) fn enter(&self) -> ContextGuard {
+        self.context.clone().attach()
+    }
+
+    /// Ends the span with the call's status. Only what is the server's fault is an error of its span.
+    pub(crate) fn end(self, code: Code) {
+        self.span.record("rpc.grpc.status_code", code as i32);
+        if is_fault(code) {
+            self.span.record("otel.status_code", "ERROR");
+        }
+    }
+}
+
+fn make(about: &About<'_>) -> Span {
+    let address = about.peer.address;
+    tracing::info_span!(
+        target: SPANS,
+        parent: None,
+        "call",
+        otel.name = %format_args!("{}/{}", about.service, about.method),
+        otel.kind = "server",
+        otel.status_code = Empty,
+        rpc.system = "grpc",
+        rpc.service = about.service,
+        rpc.method = about.method,
+        rpc.grpc.status_code = Empty,
+        campus.request_id = about.request_id,
+        network.peer.address = address.map(|address| tracing::field::display(address.ip())),
+        network.peer.port = address.map(|address| address.port()),
+    )
+}
+
+/// As the conventions say of servers.
+fn is_fault(code: Code) -> bool {
+    use Code::{DataLoss, DeadlineExceeded, Internal, Unavailable, Unimplemented, Unknown};
+    matches!(code, Unknown | DeadlineExceeded | Unimplemented | Internal | Unavailable | DataLoss)
+}

@@ -1,0 +1,71 @@
+//! Following the change log.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::Postgres;
+use super::read;
+use super::shared::Log;
+use crate::{Change, StoreError};
+
+/// How many changes are read at once, and how many bytes of their bodies.
+const ROWS: i64 = 256;
+const BYTES: i64 = 256 << 10;
+
+pub(crate) struct PostgresChanges {
+    postgres: Arc<Postgres>,
+    log: watch::Receiver<Log>,
+    after: u64,
+}
+
+impl PostgresChanges {
+    pub(crate) fn new(postgres: Arc<Postgres>, after: u64) -> Self {
+        let log = postgres.shared.log.subscribe();
+        Self { postgres, log, after }
+    }
+
+    pub(crate) fn position(&self) -> u64 {
+        self.after
+    }
+
+    pub(crate) async fn next(&mut self) -> Result<Vec<Change>, StoreError> {
+        loop {
+            let log = *self.log.borrow_and_update();
+            if log.closed {
+                return Err(StoreError::Closed);
+            }
+            // Another process may have handed out a position that this one has not heard of yet.
+            if self.after > log.head.newest && self.after > self.postgres.position().await? {
+                return Err(StoreError::Future);
+            }
+            if self.after < log.head.newest {
+                tokio::task::consume_budget().await;
+                return self.read(log.head.newest).await;
+            }
+            if self.log.changed().await.is_err() {
+                return Err(StoreError::Closed);
+            }
+        }
+    }
+
+    /// What was committed since `newest` became known is left for the next time: whoever resumes from a position must
+    /// find it told.
+    async fn read(&mut self, newest: u64) -> Result<Vec<Change>, StoreError> {
+        let after = i64::try_from(self.after).unwrap_or(i64::MAX);
+        let sql = &self.postgres.shared.sql.changes;
+        let rows = self.postgres.ask(sql, &[&after, &ROWS, &BYTES]).await?;
+        let mut changes = rows.iter().map(read::change).collect::<Result<Vec<_>, _>>()?;
+        changes.retain(|change| change.position <= newest);
+        // Positions have no gaps, so one at the start is what was dropped from the log.
+        let first = changes.first().ok_or(StoreError::Corrupt)?.position;
+        if first != self.after + 1 {
+            return Err(StoreError::Compacted { oldest: first });
+        }
+        if !changes.iter().zip(first..).all(|(change, position)| change.position == position) {
+            return Err(StoreError::Corrupt);
+        }
+        self.after += u64::try_from(changes.len()).unwrap_or_default();
+        Ok(changes)
+    }
+}

@@ -1,0 +1,136 @@
+//! Where a signal is sent, and how.
+
+use crate::{
+    VariableError, tls,
+    variables::{Variable, Variables, millis},
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use std::{fmt, sync::Arc, time::Duration};
+
+/// What is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Signal {
+    Traces,
+    Metrics,
+}
+
+impl Signal {
+    /// As variables name it.
+    pub(crate) fn upper(self) -> &'static str {
+        match self {
+            Self::Traces => "TRACES",
+            Self::Metrics => "METRICS",
+        }
+    }
+
+    /// As paths and labels name it.
+    pub(crate) fn lower(self) -> &'static str {
+        match self {
+            Self::Traces => "traces",
+            Self::Metrics => "metrics",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Grpc,
+    Http,
+}
+
+/// A collector for one signal.
+#[derive(Clone)]
+pub(crate) struct Endpoint {
+    pub(crate) protocol: Protocol,
+    /// With scheme and host; for HTTP also with the path of the signal.
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+    /// Of one request.
+    pub(crate) timeout: Duration,
+    pub(crate) gzip: bool,
+    pub(crate) tls: Option<Arc<rustls::ClientConfig>>,
+}
+
+/// Headers may be secrets.
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint").field("protocol", &self.protocol).field("uri", &self.uri).finish_non_exhaustive()
+    }
+}
+
+impl Endpoint {
+    /// As the `OTEL_EXPORTER_OTLP_*` variables say; those of the signal win over those of all.
+    pub(crate) fn read(variables: &Variables<'_>, signal: Signal) -> Result<Self, VariableError> {
+        let of = |suffix| variables.otlp(signal.upper(), suffix);
+        let protocol = match of("PROTOCOL")? {
+            Some(variable) => variable.choice(&[("grpc", Protocol::Grpc), ("http/protobuf", Protocol::Http)])?,
+            None => Protocol::Http,
+        };
+        let insecure = of("INSECURE")?.map(|v| v.choice(&[("true", true), ("false", false)])).transpose()?;
+        let uri = match of("ENDPOINT")? {
+            Some(variable) => address(&variable, signal, protocol, insecure.unwrap_or(false))?,
+            None => default_address(signal, protocol),
+        };
+        let gzip = of("COMPRESSION")?.map(|v| v.choice(&[("none", false), ("gzip", true)])).transpose()?;
+        Ok(Self {
+            tls: if uri.scheme_str() == Some("https") { Some(tls::config(variables, signal, protocol)?) } else { None },
+            protocol,
+            uri,
+            headers: of("HEADERS")?.map_or(Ok(HeaderMap::new()), |variable| headers(&variable))?,
+            timeout: millis(of("TIMEOUT")?, 10_000)?,
+            gzip: gzip.unwrap_or(false),
+        })
+    }
+}
+
+fn default_address(signal: Signal, protocol: Protocol) -> Uri {
+    match (protocol, signal) {
+        (Protocol::Grpc, _) => Uri::from_static("http://localhost:4317/"),
+        (Protocol::Http, Signal::Traces) => Uri::from_static("http://localhost:4318/v1/traces"),
+        (Protocol::Http, Signal::Metrics) => Uri::from_static("http://localhost:4318/v1/metrics"),
+    }
+}
+
+fn address(variable: &Variable, signal: Signal, protocol: Protocol, insecure: bool) -> Result<Uri, VariableError> {
+    let advice = "use a URL such as http://collector:4318 or https://collector:4317";
+    let scheme = variable.value.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    let text = match (scheme.as_deref(), protocol) {
+        (Some("https"), Protocol::Grpc) if insecure => {
+            let advice = format!(
+                "https and OTEL_EXPORTER_OTLP_{}_INSECURE=true (or that of all) contradict each other; leave one out",
+                signal.upper()
+            );
+            return Err(variable.error(advice));
+        }
+        (Some("http" | "https"), _) => variable.value.clone(),
+        (None, Protocol::Grpc) => format!("{}://{}", if insecure { "http" } else { "https" }, variable.value),
+        _ => return Err(variable.error(advice)),
+    };
+    let uri: Uri = text.parse().map_err(|_| variable.error(advice))?;
+    if uri.host().is_none_or(str::is_empty) || uri.authority().is_some_and(|a| a.as_str().contains('@')) {
+        return Err(variable.error(advice));
+    }
+    match protocol {
+        Protocol::Grpc if !matches!(uri.path(), "" | "/") => {
+            Err(variable.error("gRPC takes no path; leave it out, or set OTEL_EXPORTER_OTLP_PROTOCOL to http/protobuf"))
+        }
+        // The address of all signals is what their paths are put behind; that of one is taken as it is.
+        Protocol::Http if variable.name == "OTEL_EXPORTER_OTLP_ENDPOINT" => {
+            let path = format!("{}/v1/{}", text.trim_end_matches('/'), signal.lower());
+            path.parse().map_err(|_| variable.error(advice))
+        }
+        _ => Ok(uri),
+    }
+}
+
+fn headers(variable: &Variable) -> Result<HeaderMap, VariableError> {
+    let malformed = || VariableError::hidden(&variable.name, "use name=value pairs separated by commas");
+    let mut headers = HeaderMap::new();
+    for (name, value) in variable.pairs().ok_or_else(malformed)? {
+        let name = HeaderName::try_from(name).map_err(|_| malformed())?;
+        let mut value = HeaderValue::try_from(value).map_err(|_| malformed())?;
+        value.set_sensitive(true);
+        headers.append(name, value);
+    }
+    Ok(headers)
+}

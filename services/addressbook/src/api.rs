@@ -1,0 +1,97 @@
+//! The address book: the generated trait on the book, and how it is opened.
+
+use campus_host::{Flag, Opened, Opening, Service, StartError};
+use campus_proto::{
+    Encoded,
+    personguide::{
+        Adress, Person, PhoneNumber,
+        person_guide_server::{PersonGuide, PersonGuideServer},
+    },
+};
+use campus_resource::{Replies, Reply};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::{
+    book::Book,
+    load,
+    record::{Recording, address_book},
+};
+
+/// `personguide.PersonGuide`.
+pub struct AddressBook(Book);
+
+impl Service for AddressBook {
+    const NAME: &'static str = "addressbook";
+
+    const FLAGS: &'static [Flag] = &[Flag {
+        name: "load",
+        value: "FILE",
+        setting: "addressbook.load",
+        help: "JSON file of people, of whom those that the book does not have are added",
+    }];
+
+    async fn open(opening: Opening<'_>) -> Result<Opened, StartError> {
+        let file = opening.settings.addressbook.load.as_ref();
+        let people = file.map(|path| load::people(opening.schema, path)).transpose()?;
+        let store = opening.store(Book::table(Self::NAME)).await?;
+        let book = Book::new(store.clone());
+        if let Some(people) = people {
+            let added = book.add(&people).await?;
+            tracing::info!(added, known = people.len() - added, "loaded people");
+        }
+        // The chassis holds messages to their limit.
+        Ok(Opened::new(store, PersonGuideServer::new(Self(book)).max_decoding_message_size(usize::MAX)))
+    }
+}
+
+#[tonic::async_trait]
+impl PersonGuide for AddressBook {
+    type ListPersonsStream = Replies<Person>;
+    type RoutePhonesStream = Replies<PhoneNumber>;
+
+    async fn get_phone(&self, request: Request<Person>) -> Reply<PhoneNumber> {
+        Ok(Response::new(Encoded::new(self.0.phone(request.get_ref().id).await?)))
+    }
+
+    async fn list_persons(&self, _: Request<Adress>) -> Result<Response<Replies<Person>>, Status> {
+        let chunks = stream::try_unfold(self.0.everybody(), async |mut scan| {
+            let rows = scan.next().await.map_err(campus_resource::Error::from)?;
+            Ok::<_, Status>(rows.map(|rows| (rows.iter().map(|row| row.body).collect(), scan)))
+        });
+        Ok(Response::new(each(chunks)))
+    }
+
+    async fn record_persons(
+        &self,
+        request: Request<Streaming<Person>>,
+    ) -> Reply<campus_proto::personguide::AddressBook> {
+        let (mut people, mut recording) = (request.into_inner(), Recording::default());
+        while let Some(person) = people.message().await? {
+            recording.add(&person)?;
+        }
+        let people = recording.stamped();
+        self.0.replace(&people).await?;
+        Ok(Response::new(Encoded::new(address_book(&people))))
+    }
+
+    async fn route_phones(
+        &self,
+        request: Request<Streaming<Person>>,
+    ) -> Result<Response<Replies<PhoneNumber>>, Status> {
+        let book = self.0.clone();
+        let phones = request.into_inner().then(move |person| {
+            let book = book.clone();
+            async move { Ok(book.phones(person?.id).await?) }
+        });
+        Ok(Response::new(each(phones)))
+    }
+}
+
+/// The messages of a stream of many at a time, one by one.
+fn each<T: 'static>(
+    chunks: impl futures_util::Stream<Item = Result<Vec<bytes::Bytes>, Status>> + Send + 'static,
+) -> Replies<T> {
+    let each = |chunk: Vec<bytes::Bytes>| stream::iter(chunk.into_iter().map(|message| Ok(Encoded::new(message))));
+    chunks.map_ok(each).try_flatten().boxed()
+}
