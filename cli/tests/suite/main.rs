@@ -25,4 +25,6 @@ mod storage;
 #[cfg(test)]
 mod telemetry;
 #[cfg(test)]
+mod transport;
+#[cfg(test)]
 mod watch;

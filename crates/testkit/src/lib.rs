@@ -8,6 +8,7 @@ mod process;
 pub mod raw;
 mod server;
 mod wait;
+mod way;
 pub mod wire;
 
 pub use admin::{admin_get, metric};
@@ -16,3 +17,4 @@ pub use client::{Client, Kind, Person};
 pub use process::{Ended, Process, flags};
 pub use server::Campus;
 pub use wait::{eventually, within};
+pub use way::Way;
