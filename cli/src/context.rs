@@ -6,7 +6,7 @@ use clap::Args;
 use tonic::Status;
 
 use crate::{
-    calls::{Caller, Deadline, within},
+    calls::{Caller, Compression, Deadline, within},
     connect,
     failure::{Failure, exit},
     kind::{Call, Kind, Verb},
@@ -34,6 +34,9 @@ pub(crate) struct ClientArgs {
     /// ndjson for many]
     #[arg(long, short, value_name = "FORMAT", value_enum, hide_possible_values = true)]
     pub(crate) output: Option<Format>,
+    /// Compress the messages of calls, both ways: gzip or zstd [default: neither]
+    #[arg(long, value_name = "ENCODING", value_enum, hide_possible_values = true)]
+    pub(crate) compress: Option<Compression>,
 }
 
 /// A connection and what was said about calls.
@@ -55,7 +58,7 @@ impl Context {
     pub(crate) async fn connect(args: &ClientArgs) -> Result<Self, Failure> {
         let server = connect::uri(&args.server)?;
         let transport = connect::connect(&server, args.timeout).await?;
-        Ok(Self { caller: Caller::new(transport), server, format: args.output, timeout: args.timeout })
+        Ok(Self { caller: Caller::new(transport, args.compress), server, format: args.output, timeout: args.timeout })
     }
 
     /// When a unary call that starts now must be over.

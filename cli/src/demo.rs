@@ -62,7 +62,9 @@ fn demo_folder() -> Result<PathBuf, Failure> {
 }
 
 async fn load(kinds: &[Kind], server: SocketAddr) -> Result<(), Failure> {
-    let context = Context::connect(&ClientArgs { server: server.to_string(), timeout: None, output: None }).await?;
+    let context =
+        Context::connect(&ClientArgs { server: server.to_string(), timeout: None, output: None, compress: None })
+            .await?;
     for (plural, text, format) in EXAMPLES {
         if let Some(kind) = kinds.iter().find(|kind| kind.plural == plural)
             && is_empty(&context, kind).await?

@@ -61,7 +61,7 @@ pub(crate) fn add(mut command: Command, kind: &Kind, whole: bool) -> Command {
 /// `--given-name`; `--field-json` where the command has an option of that name.
 fn long(command: &Command, field: &Field) -> String {
     let plain = field.name.replace('_', "-");
-    let is_taken = ["help", "server", "timeout", "output"].contains(&plain.as_str())
+    let is_taken = ["help", "server", "timeout", "output", "compress"].contains(&plain.as_str())
         || command.get_arguments().any(|arg| arg.get_long() == Some(&plain) || arg.get_id() == field.name);
     if is_taken { format!("field-{plain}") } else { plain }
 }

@@ -114,7 +114,12 @@ fn client(top: &ArgMatches, below: &ArgMatches) -> Result<ClientArgs, Failure> {
         Some(server) if !is_given(top) => server.to_string_lossy().into_owned(),
         _ => before.server,
     };
-    Ok(ClientArgs { server, timeout: after.timeout.or(before.timeout), output: after.output.or(before.output) })
+    Ok(ClientArgs {
+        server,
+        timeout: after.timeout.or(before.timeout),
+        output: after.output.or(before.output),
+        compress: after.compress.or(before.compress),
+    })
 }
 
 /// Runs a client. Its connection lives on a thread of its own, so that a slow reader of stdout does not hold it up.

@@ -1,5 +1,6 @@
 //! The command-line client, run as a user runs it, against a real server.
 
+mod compression;
 mod refusals;
 
 use std::{

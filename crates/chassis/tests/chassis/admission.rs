@@ -1,6 +1,6 @@
 //! How many calls the whole server takes at once.
 
-use crate::support::{Answer, Note, Bare, Server, eventually, get, metric, reason, server_config};
+use crate::support::{Answer, Bare, Note, Server, eventually, get, metric, reason, server_config};
 use campus_chassis::{AdminConfig, ServerConfig, config::HumanDuration};
 use std::time::Duration;
 use tonic::Code;

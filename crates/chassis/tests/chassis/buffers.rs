@@ -1,6 +1,6 @@
 //! How many bytes the server holds for calls whose clients send half or take nothing.
 
-use crate::support::{Answer, Note, Bare, Server, eventually, framed, metric, note, number, reason, server_config};
+use crate::support::{Answer, Bare, Note, Server, eventually, framed, metric, note, number, reason, server_config};
 use bytes::Bytes;
 use campus_chassis::{ServerConfig, config::ByteSize};
 use prost::Message;

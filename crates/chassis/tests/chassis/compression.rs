@@ -1,7 +1,7 @@
 //! gzip and zstd, both ways.
 
 use crate::support::{
-    Answer, Client, Note, Bare, Server, eventually, framed, metric, note, number, path, reason, server_config, within,
+    Answer, Bare, Client, Note, Server, eventually, framed, metric, note, number, path, reason, server_config, within,
 };
 use bytes::Bytes;
 use campus_chassis::{CompressReplies, ServerConfig, config::ByteSize};

@@ -1,6 +1,6 @@
 //! What calls and replies say of themselves beside their messages.
 
-use crate::support::{Answer, Note, Bare, Server, reason, server_config};
+use crate::support::{Answer, Bare, Note, Server, reason, server_config};
 use campus_chassis::ServerConfig;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;

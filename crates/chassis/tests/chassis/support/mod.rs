@@ -5,9 +5,9 @@ mod http1;
 mod probe;
 mod raw;
 
+pub(crate) use bare::{Answer, Bare, framed};
 pub(crate) use http1::{get, request};
 pub(crate) use probe::{DESCRIPTOR_PACKAGE, Note, Probe, descriptors};
-pub(crate) use bare::{Answer, Bare, framed};
 pub(crate) use raw::{Frame, GOAWAY, HEADERS, PING, Raw};
 
 use campus_chassis::{
