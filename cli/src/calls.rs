@@ -3,6 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use bytes::{Buf, BufMut, Bytes};
+use clap::ValueEnum;
 use futures_util::{FutureExt, Stream};
 use http::uri::PathAndQuery;
 use prost::Message;
@@ -13,7 +14,7 @@ use tokio::{
 use tonic::{
     Request, Status, Streaming,
     client::Grpc,
-    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+    codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
 
 use crate::connect::Transport;
@@ -67,6 +68,15 @@ pub(crate) fn within(after: Option<Duration>) -> Deadline {
     after.and_then(|after| Instant::now().checked_add(after))
 }
 
+/// How messages are compressed, both ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Compression {
+    /// Everybody knows it.
+    Gzip,
+    /// Faster, and smaller.
+    Zstd,
+}
+
 /// Calls methods on one server. Clones share its connection.
 #[derive(Clone)]
 pub(crate) struct Caller {
@@ -75,9 +85,14 @@ pub(crate) struct Caller {
 
 impl Caller {
     /// Calls over `transport`.
-    pub(crate) fn new(transport: Transport) -> Self {
+    pub(crate) fn new(transport: Transport, compress: Option<Compression>) -> Self {
         let grpc = Grpc::new(transport).max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE);
-        Self { grpc }
+        let Some(compress) = compress else { return Self { grpc } };
+        let encoding = match compress {
+            Compression::Gzip => CompressionEncoding::Gzip,
+            Compression::Zstd => CompressionEncoding::Zstd,
+        };
+        Self { grpc: grpc.send_compressed(encoding).accept_compressed(encoding) }
     }
 
     /// One message there, one back.

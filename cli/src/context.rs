@@ -6,7 +6,7 @@ use clap::Args;
 use tonic::Status;
 
 use crate::{
-    calls::{Caller, Deadline, within},
+    calls::{Caller, Compression, Deadline, within},
     connect::{DEFAULT_SERVER, Server, TlsArgs},
     failure::{Failure, exit},
     kind::{Call, Kind, Verb},
@@ -34,6 +34,9 @@ pub(crate) struct ClientArgs {
     /// ndjson for many]
     #[arg(long, short, value_name = "FORMAT", value_enum, hide_possible_values = true)]
     pub(crate) output: Option<Format>,
+    /// Compress the messages of calls, both ways: gzip or zstd [default: neither]
+    #[arg(long, value_name = "ENCODING", value_enum, hide_possible_values = true)]
+    pub(crate) compress: Option<Compression>,
     /// How the connection is encrypted.
     #[command(flatten)]
     pub(crate) tls: TlsArgs,
@@ -57,8 +60,8 @@ impl Context {
     /// If the address is none, or nobody listens there.
     pub(crate) async fn connect(args: &ClientArgs) -> Result<Self, Failure> {
         let server = Server::new(&args.server, &args.tls)?;
-        let transport = server.connect(args.timeout).await?;
-        Ok(Self { caller: Caller::new(transport), server: server.uri, format: args.output, timeout: args.timeout })
+        let caller = Caller::new(server.connect(args.timeout).await?, args.compress);
+        Ok(Self { caller, server: server.uri, format: args.output, timeout: args.timeout })
     }
 
     /// When a unary call that starts now must be over.

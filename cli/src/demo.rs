@@ -71,7 +71,7 @@ fn demo_folder() -> Result<PathBuf, Failure> {
 
 async fn load(kinds: &[Kind]) -> Result<(), Failure> {
     let server = Address::InProcess(NAME.to_owned()).to_string();
-    let args = ClientArgs { server, timeout: None, output: None, tls: TlsArgs::default() };
+    let args = ClientArgs { server, timeout: None, output: None, compress: None, tls: TlsArgs::default() };
     let context = Context::connect(&args).await?;
     for (plural, text, format) in EXAMPLES {
         if let Some(kind) = kinds.iter().find(|kind| kind.plural == plural)

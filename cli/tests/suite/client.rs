@@ -1,5 +1,6 @@
 //! The command-line client, run as a user runs it, against a real server.
 
+mod compression;
 mod refusals;
 
 use std::{
@@ -370,7 +371,7 @@ fn the_demo_shows_commands_that_work_as_they_stand() {
         assert_ne!(out.read_line(&mut text).unwrap(), 0, "the demo has ended: {text}");
     }
     let commands: Vec<&str> = text.lines().map(str::trim).filter(|line| line.contains("campus --server")).collect();
-    assert_eq!(commands.len(), 5, "{text}");
+    assert_eq!(commands.len(), 6, "{text}");
     for command in commands {
         let run = run(Command::new("sh").args(["-c", command])).exits(0);
         assert!(run.out.lines().count() > 2, "{command}: {}", run.out);

@@ -36,7 +36,8 @@ pub enum LogError {
 /// [`LogError`] for a level that is not one, and at the second call.
 pub fn init(config: &LogConfig, telemetry: Option<&Telemetry>) -> Result<(), LogError> {
     // What is meant for the collector is no log, whatever the level.
-    let filter = filter_fn(|about| about.target() != SPANS).and(filter(&config.level)?);
+    let no_spans = filter_fn(|about| about.target() != SPANS).with_max_level_hint(LevelFilter::TRACE);
+    let filter = no_spans.and(filter(&config.level)?);
     let pretty = match config.format {
         LogFormat::Pretty => true,
         LogFormat::Json => false,

@@ -80,17 +80,17 @@ impl Delivery {
                 }
                 Err(refusal) => {
                     self.fails(&refusal.why);
-                    if !refusal.is_passing {
+                    // At the end there is no time for patience.
+                    if !refusal.is_passing || self.stop.borrow().is_some() {
                         return Outcome::Failed;
                     }
                 }
             }
             let mut stop = self.stop.clone();
-            let is_stopping = stop.borrow().is_some();
             tokio::select! {
                 () = sleep(pause.mul_f64(0.5 + fastrand::f64())) => pause = (pause * 2).min(LONGEST_PAUSE),
-                // There is no time for patience any more.
-                _ = stop.wait_for(Option::is_some), if !is_stopping => {}
+                // One last attempt.
+                _ = stop.wait_for(Option::is_some) => {}
             }
         }
     }

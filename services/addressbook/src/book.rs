@@ -25,7 +25,7 @@ impl Book {
 
     /// What the store has to know.
     pub(crate) fn table(name: &'static str) -> Table {
-        Table { name, columns: Vec::new(), derive: std::sync::Arc::new(|_| Vec::new()) }
+        Table { name, columns: Vec::new(), derive: std::sync::Arc::new(|_| Vec::new()), derivation: 0 }
     }
 
     /// The first phone of a person, encoded.

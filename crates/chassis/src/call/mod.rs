@@ -127,6 +127,10 @@ enum Step {
 
 fn step(handler: &mut Option<ReplyFuture>, meter: &Meter, cx: &mut Context<'_>) -> Step {
     let Some(running) = handler else { return Step::Fail(status::shutting_down()) };
+    // It may have waited its time out in the queue of its event loop; then nothing is begun for it.
+    if meter.late() {
+        return Step::Fail(status::deadline_exceeded());
+    }
     let _entered = meter.enter();
     match panics::contain(|| running.as_mut().poll(cx)) {
         Ok(_) if meter.late() => Step::Fail(status::deadline_exceeded()),

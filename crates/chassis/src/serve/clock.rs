@@ -11,8 +11,8 @@ const PREFACE: u64 = 33;
 const EVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 /// A connection is found idle at most so much of its limit too late.
 const IDLE_TICKS: u32 = 8;
-/// How long a client that was asked to leave may take to say that it heard: a call that is on its way meanwhile is served.
-/// At the stop it is `flush_limit`.
+/// How long a client that was asked to leave may be silent before it is taken for gone: a call that is on its way meanwhile
+/// is served, a reply arrives. At the stop it is `flush_limit`.
 const LINGER: Duration = Duration::from_secs(5);
 /// The least time between two looks at a connection.
 const TICK: Duration = Duration::from_millis(10);
@@ -52,6 +52,9 @@ pub(super) struct Clock {
     old: Instant,
     /// Until then a connection that was asked to leave is kept, even without a call.
     linger: Instant,
+    /// Bytes the client had sent when its silence began.
+    received: u64,
+    draining: bool,
     /// When the calls of a connection that was asked to leave have to end.
     cut: Instant,
     /// There was no call from then on, as far as was looked.
@@ -81,6 +84,8 @@ impl Clock {
             greeting,
             old,
             linger: now,
+            received: 0,
+            draining: false,
             cut: after(now, EVER),
             quiet: now,
             calls: 0,
@@ -95,14 +100,13 @@ impl Clock {
     /// It has to go for this reason; the first one stands. Calls may take as long as the server lets them.
     pub(super) fn leave(&mut self, why: Closed) -> Act {
         let now = Instant::now();
-        let flush = after(now, self.plan.flush_limit);
         self.why.get_or_insert(why);
+        self.draining |= why == Closed::Drain;
         if self.stage == Stage::Serving {
-            (self.stage, self.alarm, self.linger) = (Stage::Leaving, flush, after(now, LINGER));
+            self.stage = Stage::Leaving;
         }
-        if why == Closed::Drain {
-            self.linger = self.linger.min(flush);
-        }
+        self.silence_begins(self.received, now);
+        self.alarm = after(now, self.plan.flush_limit);
         Act::Leave
     }
 
@@ -113,19 +117,30 @@ impl Clock {
         Act::Nothing
     }
 
+    /// A client that was asked to leave, and has no call any more, may be silent from now on for so long.
+    fn silence_begins(&mut self, received: u64, now: Instant) {
+        let patience = if self.draining { self.plan.flush_limit } else { LINGER };
+        (self.received, self.linger) = (received, after(now, patience));
+    }
+
     /// The alarm has gone off.
     pub(super) fn ring(&mut self, activity: &Activity) -> Act {
         let now = Instant::now();
         match self.stage {
             Stage::Serving => self.look(activity, now),
-            Stage::Leaving if activity.idle() && now >= self.linger => Act::Close,
-            Stage::Leaving if !activity.idle() && now >= self.cut => {
+            Stage::Leaving if now >= self.cut => {
                 self.stage = Stage::Ending;
                 self.alarm = after(now, self.plan.flush_limit);
                 Act::EndCalls
             }
             Stage::Leaving => {
-                self.alarm = after(now, self.plan.flush_limit.max(TICK));
+                if !activity.idle() || activity.received() != self.received {
+                    self.silence_begins(activity.received(), now);
+                }
+                if now >= self.linger {
+                    return Act::Close;
+                }
+                self.alarm = after(now, self.plan.flush_limit.max(TICK)).min(self.linger);
                 Act::Nothing
             }
             Stage::Ending => Act::Close,

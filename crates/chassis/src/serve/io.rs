@@ -14,7 +14,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::Instant,
+    time::{Instant, Sleep},
 };
 
 /// The client preface (RFC 9113, 3.4), which is no frame.
@@ -34,12 +34,14 @@ pub(super) struct Counted {
     /// Set when the client has pinged too often: what it sends is thrown away from then on, and it is told nothing more
     /// than these bytes.
     last_words: Option<&'static [u8]>,
+    /// Runs while the client says nothing, once the server has said all it had to say.
+    silence: Option<Pin<Box<Sleep>>>,
 }
 
 impl Counted {
     pub(super) fn new(io: Io, activity: Arc<Activity>) -> Self {
         let (incoming, outgoing) = (Frames::after(PREFACE), Frames::default());
-        Self { io, activity, incoming, outgoing, pings: Pings::default(), last_words: None }
+        Self { io, activity, incoming, outgoing, pings: Pings::default(), last_words: None, silence: None }
     }
 
     /// Follows what was read.
@@ -98,6 +100,15 @@ impl Counted {
             }
             buf.set_filled(before);
         }
+    }
+
+    /// Takes what the client still says; 0 bytes when it has left.
+    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut scratch = [0; 1024];
+        let mut buf = ReadBuf::new(&mut scratch);
+        ready!(Pin::new(&mut self.io).poll_read(cx, &mut buf))?;
+        self.activity.read(buf.filled().len() as u64);
+        Poll::Ready(Ok(buf.filled().len()))
     }
 
     /// Lets the end of the frame out that was begun, and takes the rest for nothing.
@@ -164,7 +175,20 @@ impl AsyncWrite for Counted {
         Pin::new(&mut self.io).poll_flush(cx)
     }
 
+    /// Says that nothing more comes, and waits until the client leaves too, or falls silent: where a socket is closed while
+    /// its client still speaks, the kernel answers with a reset, and forgets what of the last reply is still on its way.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        if self.silence.is_none() {
+            ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
+        }
+        loop {
+            match self.poll_rest(cx) {
+                Poll::Ready(Ok(read)) if read > 0 => self.silence = None,
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+                Poll::Pending => break,
+            }
+        }
+        let limit = self.activity.shard.plan.flush_limit;
+        self.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit))).as_mut().poll(cx).map(Ok)
     }
 }

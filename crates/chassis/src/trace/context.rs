@@ -14,14 +14,17 @@ pub(super) fn parent(headers: &HeaderMap) -> Option<Trace> {
     if headers.get_all(&TRACEPARENT).iter().nth(1).is_some() { None } else { parse(value.as_bytes()) }
 }
 
-/// What vendors say of the trace; empty when it is malformed.
+/// Longest state that is passed on, in bytes: as much as the standard asks for.
+const LONGEST_STATE: usize = 512;
+
+/// What vendors say of the trace; empty when it is malformed or too long.
 pub(super) fn state(headers: &HeaderMap) -> TraceState {
     let mut all = String::new();
     for value in headers.get_all(&TRACESTATE).iter().filter_map(|value| value.to_str().ok()) {
         all.push_str(if all.is_empty() { "" } else { "," });
         all.push_str(value);
     }
-    TraceState::from_str(&all).unwrap_or_default()
+    if all.len() > LONGEST_STATE { TraceState::default() } else { TraceState::from_str(&all).unwrap_or_default() }
 }
 
 /// Tells the next server where this call stands.
@@ -122,5 +125,6 @@ mod tests {
     fn states_of_several_headers_are_joined_and_malformed_ones_dropped() {
         assert_eq!(state(&headers(&[("tracestate", "a=1"), ("tracestate", "b=2")])).header(), "a=1,b=2");
         assert_eq!(state(&headers(&[("tracestate", "no equals sign")])).header(), "");
+        assert_eq!(state(&headers(&[("tracestate", &format!("a={}", "1".repeat(511)))])).header(), "");
     }
 }

@@ -1,6 +1,6 @@
 //! The end of a server: what runs may end, what does not end is told.
 
-use crate::support::{Server, eventually, note, number, reason, server_config, within};
+use crate::support::{Server, eventually, figure, note, number, reason, server_config, within};
 use campus_chassis::{App, ServerConfig, Skip, StartError, config::HumanDuration};
 use std::{
     sync::{
@@ -170,11 +170,22 @@ async fn a_second_signal_skips_the_wait() {
 #[tokio::test]
 async fn during_the_delay_everything_is_still_served() {
     let config = ServerConfig { drain_delay: HumanDuration::secs(60), ..server_config() };
-    let server = Server::with(config).await;
+    let ran = Arc::new(AtomicBool::new(false));
+    let hook = Arc::clone(&ran);
+    let server = Server::launch(&config, |builder| builder.on_drain(move || hook.store(true, SeqCst)));
+    assert!(within(server.health.serving()).await);
+    let draining = async || figure(&server, "grpc_server_draining_seconds").await;
+    assert!(draining().await == 0.0);
+    let old = server.client().await;
+    old.unary("Echo", note("")).await.unwrap();
     server.handle.shutdown();
-    eventually(async || server.health.is_draining()).await;
-    assert!(server.client().await.unary("Echo", note("")).await.is_ok());
+    eventually(async || server.health.is_draining() && draining().await > 0.0).await;
+    for client in [&old, &server.client().await] {
+        assert!(client.unary("Echo", note("")).await.is_ok());
+    }
+    assert!(!ran.load(SeqCst), "streams were told to end before connections were asked to leave");
     server.stop().await;
+    assert!(ran.load(SeqCst));
 }
 
 #[tokio::test]

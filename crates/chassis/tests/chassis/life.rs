@@ -1,7 +1,7 @@
 //! The life of a connection: how old it may be, how idle, how silent.
 
 use crate::support::{
-    GOAWAY, HEADERS, PING, Raw, Server, closed, eventually, note, number, reason, server_config, within,
+    Frame, GOAWAY, HEADERS, PING, Raw, Server, closed, eventually, note, number, reason, server_config, within,
 };
 use campus_chassis::{ServerConfig, config::HumanDuration};
 use std::time::{Duration, Instant};
@@ -202,5 +202,30 @@ async fn a_call_that_was_on_its_way_when_its_connection_was_asked_to_leave_is_se
     assert_eq!(last.iter().filter(|frame| (frame.kind, frame.stream) == (HEADERS, 3)).count(), 2, "{last:?}");
     let goaway = last.iter().find(|frame| frame.kind == GOAWAY).unwrap();
     assert_eq!(goaway.goaway(), (3, NO_ERROR, String::new()));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_reply_that_is_still_on_its_way_when_its_connection_has_gone_arrives_whole() {
+    let server = Server::with(rotating(300, 60_000)).await;
+    let mut client = Raw::connect(server.grpc).await;
+    client.widen().await;
+    // 1,000,000 bytes, which nobody reads yet.
+    client.call(1, "Big", &[0x10, 0xc0, 0x84, 0x3d]).await;
+    eventually(async || crate::support::figure(&server, "grpc_server_sent_bytes_total").await > 1e6).await;
+    // The rest of the way it goes with the kernel's buffers: the connection is asked to leave, answers, and is done.
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    let ping = Frame { payload: vec![0x0b, 0x7b, 0xa2, 0xf0, 0x8b, 0x9b, 0xfe, 0x54], ..Frame::ping() };
+    client.send(&ping.pong()).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    // What a client says of what it has read; to a socket that is closed it would be an insult.
+    let mut came = 0;
+    while let Some(frame) = client.next().await {
+        came += if frame.kind == 0 { frame.payload.len() } else { 0 };
+        let _ = client.try_send(&Frame { kind: 8, flags: 0, stream: 0, payload: vec![0, 0, 1, 0] });
+    }
+    assert_eq!(came, 5 + 4 + 1_000_000);
+    drop(client);
+    eventually(async || closed(&server, "age").await == 1).await;
     server.stop().await;
 }

@@ -91,11 +91,7 @@ async fn pings_are_free_where_the_interval_says_so_and_rare_where_calls_are_aske
 async fn a_frame_that_was_begun_is_whole_before_the_connection_is_told_to_calm_down() {
     let server = Server::start().await;
     let mut client = Raw::connect(server.grpc).await;
-    // Windows as wide as they may be, so that the socket is full before they are.
-    for (kind, stream) in [(4, 0), (8, 0)] {
-        let payload = if kind == 4 { vec![0, 4, 0x7f, 0xff, 0xff, 0xff] } else { vec![0x7f, 0xff, 0, 0] };
-        client.send(&Frame { kind, flags: 0, stream, payload }).await;
-    }
+    client.widen().await;
     client.call(1, "Flood", &[]).await;
     // Nothing is read until nothing can be sent any more: then a frame stands half written.
     let sent = async || crate::support::figure(&server, "grpc_server_sent_bytes_total").await;

@@ -63,6 +63,12 @@ impl Raw {
         self.0.write_all(&frame.bytes()).await.unwrap();
     }
 
+    /// Opens windows as wide as they may be, so that the socket is full before they are.
+    pub(crate) async fn widen(&mut self) {
+        self.send(&Frame { kind: 4, flags: 0, stream: 0, payload: vec![0, 4, 0x7f, 0xff, 0xff, 0xff] }).await;
+        self.send(&Frame { kind: 8, flags: 0, stream: 0, payload: vec![0x7f, 0xff, 0, 0] }).await;
+    }
+
     /// Sends if it can be sent at once and in one piece.
     pub(crate) fn try_send(&mut self, frame: &Frame) -> std::io::Result<usize> {
         self.0.try_write(&frame.bytes())
