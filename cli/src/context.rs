@@ -60,7 +60,8 @@ impl Context {
     /// If the address is none, or nobody listens there.
     pub(crate) async fn connect(args: &ClientArgs) -> Result<Self, Failure> {
         let server = Server::new(&args.server, &args.tls)?;
-        let caller = Caller::new(server.connect(args.timeout).await?, args.compress);
+        let transport = server.connect(args.timeout).await?;
+        let caller = Caller::new(transport, args.compress);
         Ok(Self { caller, server: server.uri, format: args.output, timeout: args.timeout })
     }
 
