@@ -53,3 +53,15 @@ async fn a_setting_that_makes_no_sense_is_refused_by_its_full_name_before_a_fold
         assert!(!dir.exists(), "{setting}");
     }
 }
+
+#[test]
+fn what_is_printed_of_the_settings_can_be_read_again() {
+    let mut settings = Settings::default();
+    settings.server.listen = "127.0.0.1:1,unix:/run/campus.sock".parse().unwrap();
+    settings.server.allow = "unix:uid=1,address:10.0.0.0/8".parse().unwrap();
+    settings.server.tls.certificate = Some("/tls.crt".into());
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("campus.toml");
+    std::fs::write(&file, toml::to_string(&settings).unwrap()).unwrap();
+    assert_eq!(load::<Settings>(Sources { file: Some(file), ..Sources::default() }).unwrap(), settings);
+}

@@ -54,17 +54,28 @@ impl Drop for Place {
 pub(super) async fn serve(stream: Stream, peer: Arc<Peer>, place: Place) {
     let shard = &place.shard;
     let greeting = after(Instant::now(), shard.plan.handshake_limit);
-    let (reason, ended) = match timeout_at(greeting, stream.open(Arc::clone(&peer))).await {
-        Ok(Ok((io, peer))) => {
+    let opened = tokio::select! {
+        opened = timeout_at(greeting, stream.open(Arc::clone(&peer))) => opened.ok(),
+        () = leaving(shard) => None,
+    };
+    let (reason, ended) = match opened {
+        Some(Ok((io, peer))) => {
             io.give_up_after(shard.plan.keepalive.map(|keepalive| keepalive.timeout));
             drive(shard, io, peer, greeting).await
         }
-        Ok(Err(error)) => (Closed::Handshake, Err(error.to_string())),
-        Err(_) => (Closed::Handshake, Err("no handshake within the limit".to_owned())),
+        Some(Err(error)) => (Closed::Handshake, Err(error.to_string())),
+        None => (Closed::Handshake, Err("no handshake within the limit".to_owned())),
     };
     shard.traffic.closed(reason);
     let (reason, error) = (reason.name(), ended.err());
     tracing::debug!(client.address = %peer, reason, error, "connection closed");
+}
+
+/// Ends when a connection on which nothing has begun should not be waited for any more.
+async fn leaving(shard: &Shard) {
+    // The sender lives as long as the shard.
+    let _ = shard.phase.subscribe().wait_for(|phase| *phase >= Phase::Drain).await;
+    tokio::time::sleep(shard.plan.flush_limit).await;
 }
 
 /// Why a connection is over, and what went wrong if anything did.

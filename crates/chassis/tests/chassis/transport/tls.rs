@@ -147,3 +147,20 @@ async fn handshakes_that_take_too_long_are_closed_and_hold_up_nobody() {
     assert!(echoes(&client).await);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_handshake_under_way_does_not_hold_up_the_end() {
+    let files = Files::new();
+    let long = HumanDuration::secs(600);
+    let config = ServerConfig {
+        handshake_limit: long,
+        drain_limit: long,
+        flush_limit: HumanDuration::millis(100),
+        ..encrypted(files.tls())
+    };
+    let server = Server::with(config).await;
+    let _slow = TcpStream::connect(server.grpc).await.unwrap();
+    eventually(async || figure(&server, "grpc_server_connections ").await == 1.0).await;
+    server.handle.shutdown();
+    within(server.ended).await.unwrap().unwrap();
+}
