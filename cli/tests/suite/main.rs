@@ -1,4 +1,5 @@
 //! What a user sees and relies on, tried on the real thing.
+#![expect(clippy::duplicate_mod, reason = "the same tests over another database")]
 
 #[cfg(test)]
 mod client;
@@ -28,6 +29,8 @@ mod replicas;
 mod storage;
 #[cfg(test)]
 mod telemetry;
+#[cfg(test)]
+mod transport;
 #[cfg(test)]
 mod watch;
 

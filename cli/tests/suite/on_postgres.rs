@@ -6,6 +6,8 @@ mod contract;
 mod model;
 #[path = "pages.rs"]
 mod pages;
+#[path = "people/mod.rs"]
+mod people;
 #[path = "watch.rs"]
 mod watch;
 
