@@ -7,9 +7,12 @@ use campus_proto::standard::{
 use campus_testkit::{Client, Kind, Person, Process, admin_get, flags, within};
 use std::{fs, process::Command};
 use tokio_stream::StreamExt;
+use tonic::Code;
 
 /// In no word of any language.
 const MARKER: &str = "Zzyzx-Marker-Person";
+/// The same as an id has it, so that it is looked for.
+const ID: &str = "zzyzx-marker-person";
 
 fn marked(kind: Kind, number: usize) -> Person {
     Person { given_name: MARKER.to_owned(), family_name: MARKER.to_owned(), ..kind.person(number) }
@@ -37,6 +40,9 @@ async fn say_it_everywhere(client: &Client) {
     drop(client.add("2", &wrong).await.unwrap_err());
     drop(client.get(kind.name("1")).await.unwrap());
     drop(client.get(kind.name(MARKER)).await.unwrap_err());
+    assert_eq!(client.get(kind.name(ID)).await.unwrap_err().code(), Code::NotFound);
+    drop(client.add(ID, &person).await.unwrap());
+    drop(client.get(kind.name(ID)).await.unwrap());
     let mask = Some(prost_types::FieldMask { paths: vec![MARKER.to_owned()] });
     drop(client.get_with(GetRequest { name: kind.name("1"), read_mask: mask.clone() }).await.unwrap_err());
     drop(
