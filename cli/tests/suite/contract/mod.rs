@@ -18,10 +18,10 @@ pub(crate) const PARTS: [Part; 2] = [Part::of::<campus_employee::Employees>(), P
 macro_rules! contract {
     ($($case:ident)*) => {
         mod employees {
-            $(#[tokio::test] async fn $case() { $crate::contract::on(campus_testkit::Kind::EMPLOYEE, async |client| super::$case(client).await).await })*
+            $(#[tokio::test] async fn $case() { super::super::on(campus_testkit::Kind::EMPLOYEE, async |client| super::$case(client).await).await })*
         }
         mod students {
-            $(#[tokio::test] async fn $case() { $crate::contract::on(campus_testkit::Kind::STUDENT, async |client| super::$case(client).await).await })*
+            $(#[tokio::test] async fn $case() { super::super::on(campus_testkit::Kind::STUDENT, async |client| super::$case(client).await).await })*
         }
         mod over {
             use campus_testkit::Way;
@@ -29,7 +29,7 @@ macro_rules! contract {
                 for kind in [campus_testkit::Kind::EMPLOYEE, campus_testkit::Kind::STUDENT] {
                     $(
                         println!("{}: {}", kind.singular, stringify!($case));
-                        $crate::contract::over(way, kind, async |client| super::$case(client).await).await;
+                        super::super::over(way, kind, async |client| super::$case(client).await).await;
                     )*
                 }
             }
@@ -49,7 +49,7 @@ pub(crate) async fn on(kind: Kind, case: impl AsyncFnOnce(Client)) {
 
 /// Runs a case on a server of its own that is reached this way.
 pub(crate) async fn over(way: Way, kind: Kind, case: impl AsyncFnOnce(Client)) {
-    let campus = Campus::start_over(way, &PARTS, |_| ());
+    let campus = Campus::start_over(way, &PARTS, |settings| super::ENGINE.set(settings));
     case(Client::new(kind, campus.channel().await)).await;
     campus.stop();
 }

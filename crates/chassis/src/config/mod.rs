@@ -153,6 +153,8 @@ fn flatten(prefix: &str, values: Map<String, Value>, origin: &str, given: &mut V
 
 fn bad_value(given: &Given, reason: String) -> ConfigError {
     let value = match &given.value.kind {
+        // An address may hold a password.
+        ValueKind::String(text) if text.contains("://") => "not shown here".to_owned(),
         ValueKind::String(text) => format!("{text:?}"),
         other => other.to_string(),
     };
