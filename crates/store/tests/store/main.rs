@@ -7,6 +7,8 @@ mod expr;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
+mod load;
+#[cfg(test)]
 mod open;
 #[cfg(test)]
 mod outages;
