@@ -9,6 +9,8 @@ mod failures;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
+mod lost;
+#[cfg(test)]
 mod open;
 #[cfg(test)]
 mod outages;
