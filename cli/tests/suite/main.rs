@@ -30,6 +30,8 @@ mod storage;
 #[cfg(test)]
 mod telemetry;
 #[cfg(test)]
+mod transport;
+#[cfg(test)]
 mod watch;
 
 /// What the tests below run over; those of [`on_postgres`] are the same ones again.

@@ -9,6 +9,7 @@ mod process;
 pub mod raw;
 mod server;
 mod wait;
+mod way;
 pub mod wire;
 
 pub use admin::{admin_get, metric};
@@ -18,3 +19,4 @@ pub use engine::Engine;
 pub use process::{Ended, Process, flags};
 pub use server::Campus;
 pub use wait::{eventually, within};
+pub use way::Way;

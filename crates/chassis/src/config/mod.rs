@@ -1,9 +1,11 @@
 //! Reads settings: defaults, then a file, then the environment, then overrides; each later one wins.
 
 mod known;
+mod list;
 mod range;
 mod units;
 
+pub use list::List;
 pub use range::{Measure, OutOfRange, Range, check};
 pub(crate) use units::deserialize_address;
 pub use units::{BadUnit, ByteSize, HumanDuration, address};
