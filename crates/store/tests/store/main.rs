@@ -7,6 +7,10 @@ mod expr;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
+mod load;
+#[cfg(test)]
+mod lost;
+#[cfg(test)]
 mod open;
 #[cfg(test)]
 mod outages;

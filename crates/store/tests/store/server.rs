@@ -4,7 +4,7 @@ use campus_store::{Config, OpenError, Outcome, PostgresConfig, Store, StoreError
 use campus_testdb::Postgres;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
-use crate::outages::beside;
+use crate::load::beside;
 use crate::support::{Folder, create, table, until, write};
 
 /// People need a password; the superuser does not.

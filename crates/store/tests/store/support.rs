@@ -62,11 +62,13 @@ pub(crate) use on_both;
 pub(crate) struct Folder {
     folder: TempDir,
     pub(crate) postgres: Option<PostgresConfig>,
+    /// Of the server, with everything in it.
+    pub(crate) url: String,
 }
 
 impl Folder {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), postgres: None }
+        Self { folder: tempfile::tempdir().unwrap(), postgres: None, url: String::new() }
     }
 
     /// `None` where there is no server.
@@ -77,7 +79,7 @@ impl Folder {
     /// On a server of the test's own.
     pub(crate) fn on(url: &str) -> Self {
         let postgres = PostgresConfig { schema: Postgres::schema(), ..PostgresConfig::new(url.parse().unwrap()) };
-        Self { postgres: Some(postgres), ..Self::new() }
+        Self { postgres: Some(postgres), url: url.to_owned(), ..Self::new() }
     }
 
     pub(crate) fn path(&self) -> PathBuf {

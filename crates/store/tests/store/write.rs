@@ -93,6 +93,19 @@ async fn a_unique_value_is_taken_once_whatever_its_case_and_free_again_when_give
     }
 }
 
+async fn unique_values_change_hands_within_one_transaction(folder: Folder) {
+    let store = folder.open().await;
+    let (key, email) = (|number: usize| format!("p/{number}"), |number: usize| format!("{number}@x.org"));
+    store.write((0..20).map(|number| create(&key(number), "A", &email(number), 1)).collect()).await.unwrap();
+    let clear = |number: usize| put(&key(number), Expect::Version(1), 2, "A", "", 1);
+    let take = |number: usize| put(&key(number), Expect::Version(2), 3, "A", &email((number + 1) % 20), 1);
+    let outcomes = store.write((0..20).map(clear).chain((0..20).map(take)).collect()).await.unwrap();
+    assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Updated), "{outcomes:?}");
+    assert_eq!(store.get("p/19").await.unwrap().unwrap().body, body("A", "0@x.org", 1));
+    assert_eq!(store.position().await.unwrap(), 60);
+    assert_eq!(write(&store, create("p/new", "A", "7@X.org", 1)).await, Outcome::Taken { column: 1 });
+}
+
 fn requested(key: &str, name: &str, id: &str, digest: u128) -> Op {
     Op::Put {
         key: key.to_owned(),
@@ -287,6 +300,7 @@ async fn closing_writes_what_waits_and_refuses_the_rest() {
 }
 
 on_both! {
+    unique_values_change_hands_within_one_transaction
     a_created_record_can_be_read
     more_keys_than_are_read_in_place_are_all_found
     conditions_are_checked_and_answered_with_what_is_there
