@@ -26,6 +26,7 @@ build: ## builds all programs for use, into target/release
 
 test: ## runs every test, then says what had to be left out
 	@mkdir -p "$(TARGET)" && rm -f "$(CAMPUS_SKIPPED)"
+	@.ci/postgres || true
 	@failed=""; \
 	cargo test --workspace --locked --no-fail-fast || failed="$$failed cargo-test"; \
 	.ci/grpcurl-test || failed="$$failed grpcurl-test"; \

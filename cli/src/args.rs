@@ -33,9 +33,9 @@ pub(crate) struct ServeArgs {
     /// Where the data is kept [default: the data folder of this platform, such as ~/.local/share/campus]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Address of the services [default: 127.0.0.1:50051]
-    #[arg(long, value_name = "ADDR", value_parser = campus_chassis::config::address)]
-    pub(crate) listen: Option<std::net::SocketAddr>,
+    /// Where the services are: IP:PORT, unix:/path or in-process:NAME; several with commas [default: 127.0.0.1:50051]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<campus_chassis::Listen>,
     /// Address of probes and metrics [default: 127.0.0.1:9090]
     #[arg(long, value_name = "ADDR", value_parser = campus_chassis::config::address)]
     pub(crate) admin_listen: Option<std::net::SocketAddr>,

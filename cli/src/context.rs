@@ -7,7 +7,7 @@ use tonic::Status;
 
 use crate::{
     calls::{Caller, Compression, Deadline, within},
-    connect,
+    connect::{DEFAULT_SERVER, Server, TlsArgs},
     failure::{Failure, exit},
     kind::{Call, Kind, Verb},
     output::Format,
@@ -24,8 +24,8 @@ pub(crate) const SERVER_VARIABLE: &str = "CAMPUS_SERVER";
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Options of every call")]
 pub(crate) struct ClientArgs {
-    /// Where the server is: host:port or http://host:port [env: CAMPUS_SERVER]
-    #[arg(long, value_name = "ADDR", default_value = connect::DEFAULT_SERVER)]
+    /// Where the server is: host:port, http://host:port, https://host:port or unix:/path [env: CAMPUS_SERVER]
+    #[arg(long, value_name = "ADDR", default_value = DEFAULT_SERVER)]
     pub(crate) server: String,
     /// Longest that a call may take, for example 500ms, 10s, 2m [default: 10s; none for streams]
     #[arg(long, value_name = "TIME", value_parser = duration)]
@@ -37,6 +37,9 @@ pub(crate) struct ClientArgs {
     /// Compress the messages of calls, both ways: gzip or zstd [default: neither]
     #[arg(long, value_name = "ENCODING", value_enum, hide_possible_values = true)]
     pub(crate) compress: Option<Compression>,
+    /// How the connection is encrypted.
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
 }
 
 /// A connection and what was said about calls.
@@ -56,9 +59,10 @@ impl Context {
     /// # Errors
     /// If the address is none, or nobody listens there.
     pub(crate) async fn connect(args: &ClientArgs) -> Result<Self, Failure> {
-        let server = connect::uri(&args.server)?;
-        let transport = connect::connect(&server, args.timeout).await?;
-        Ok(Self { caller: Caller::new(transport, args.compress), server, format: args.output, timeout: args.timeout })
+        let server = Server::new(&args.server, &args.tls)?;
+        let transport = server.connect(args.timeout).await?;
+        let caller = Caller::new(transport, args.compress);
+        Ok(Self { caller, server: server.uri, format: args.output, timeout: args.timeout })
     }
 
     /// When a unary call that starts now must be over.

@@ -2,10 +2,10 @@
 
 use std::{
     env,
-    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
+use campus_chassis::Address;
 use campus_proto::standard::{ListRequest, ListResponse};
 use etcetera::BaseStrategy;
 use prost::Message;
@@ -14,7 +14,7 @@ use crate::{
     args::ServeArgs,
     block_on,
     commands::person,
-    connect,
+    connect::{self, TlsArgs},
     context::{ClientArgs, Context},
     failure::{Failure, exit},
     import::{self, source::InputFormat},
@@ -31,6 +31,9 @@ const EXAMPLES: [(&str, &str, InputFormat); 2] = [
     ("students", include_str!("../../examples/students.ndjson"), InputFormat::Ndjson),
 ];
 
+/// How the examples get in, whatever the addresses and their encryption.
+const NAME: &str = "demo";
+
 /// Runs `demo`.
 ///
 /// # Errors
@@ -38,11 +41,16 @@ const EXAMPLES: [(&str, &str, InputFormat); 2] = [
 pub(crate) fn run(kinds: &[Kind], args: &ServeArgs) -> Result<(), Failure> {
     // Never the data of a real server, which a file or the environment may name.
     let folder = args.data_dir.clone().map_or_else(demo_folder, Ok)?;
-    let settings = Settings { data_dir: Some(folder.clone()), log_level: Some("warn"), ..serve::settings(args) };
+    let settings = Settings {
+        data_dir: Some(folder.clone()),
+        in_process: Some(NAME),
+        log_level: Some("warn"),
+        ..serve::settings(args)
+    };
     let running = server::start(settings)?;
     let loaded = block_on(async {
         tokio::select! {
-            loaded = load(kinds, running.grpc) => loaded.map(|()| true),
+            loaded = load(kinds) => loaded.map(|()| true),
             // The server hears it as well, and stops.
             _ = tokio::signal::ctrl_c() => Ok(false),
         }
@@ -61,10 +69,10 @@ fn demo_folder() -> Result<PathBuf, Failure> {
     Ok(base.data_dir().join("campus-demo"))
 }
 
-async fn load(kinds: &[Kind], server: SocketAddr) -> Result<(), Failure> {
-    let context =
-        Context::connect(&ClientArgs { server: server.to_string(), timeout: None, output: None, compress: None })
-            .await?;
+async fn load(kinds: &[Kind]) -> Result<(), Failure> {
+    let server = Address::InProcess(NAME.to_owned()).to_string();
+    let args = ClientArgs { server, timeout: None, output: None, compress: None, tls: TlsArgs::default() };
+    let context = Context::connect(&args).await?;
     for (plural, text, format) in EXAMPLES {
         if let Some(kind) = kinds.iter().find(|kind| kind.plural == plural)
             && is_empty(&context, kind).await?
@@ -87,9 +95,8 @@ async fn is_empty(context: &Context, kind: &Kind) -> Result<bool, Failure> {
 }
 
 fn welcome(running: &Running, folder: &Path) -> String {
-    let Running { grpc, admin, .. } = running;
-    let campus = program(&format!("http://{grpc}"));
-    let (services, probes) = (format!("http://{grpc}"), format!("http://{admin}"));
+    let services = running.server();
+    let (campus, probes) = (program(&services), format!("http://{}", running.admin));
     format!(
         "\
 Campus is running.

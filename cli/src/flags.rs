@@ -20,6 +20,9 @@ use crate::{
 };
 
 const HEADING: &str = "Fields";
+/// Options that every command has.
+const OF_CALLS: [&str; 9] =
+    ["help", "server", "timeout", "output", "compress", "tls-ca", "tls-cert", "tls-key", "tls-server-name"];
 
 /// A whole record on the command line.
 #[derive(Debug, Clone, Args)]
@@ -61,7 +64,7 @@ pub(crate) fn add(mut command: Command, kind: &Kind, whole: bool) -> Command {
 /// `--given-name`; `--field-json` where the command has an option of that name.
 fn long(command: &Command, field: &Field) -> String {
     let plain = field.name.replace('_', "-");
-    let is_taken = ["help", "server", "timeout", "output", "compress"].contains(&plain.as_str())
+    let is_taken = OF_CALLS.contains(&plain.as_str())
         || command.get_arguments().any(|arg| arg.get_long() == Some(&plain) || arg.get_id() == field.name);
     if is_taken { format!("field-{plain}") } else { plain }
 }

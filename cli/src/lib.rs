@@ -119,6 +119,7 @@ fn client(top: &ArgMatches, below: &ArgMatches) -> Result<ClientArgs, Failure> {
         timeout: after.timeout.or(before.timeout),
         output: after.output.or(before.output),
         compress: after.compress.or(before.compress),
+        tls: after.tls.or(before.tls),
     })
 }
 

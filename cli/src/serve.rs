@@ -25,9 +25,10 @@ pub(crate) fn run(command: &ServeCommand) -> Result<(), Failure> {
 pub(crate) fn settings(args: &ServeArgs) -> Settings {
     Settings {
         data_dir: args.data_dir.clone(),
-        listen: args.listen,
+        listen: args.listen.clone(),
         admin_listen: args.admin_listen,
         config: args.config.clone(),
+        in_process: None,
         log_level: None,
         load_people: None,
     }

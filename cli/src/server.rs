@@ -7,7 +7,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use campus_chassis::{config, signals};
+use campus_chassis::{Address, Listen, config, signals};
 use campus_host::{Host, Observer, Part, build_info};
 
 use crate::failure::{Failure, exit};
@@ -24,8 +24,10 @@ const PARTS: [Part; 3] = [
 pub(crate) struct Settings {
     /// Folder of the data.
     pub(crate) data_dir: Option<PathBuf>,
-    /// Address of the services.
-    pub(crate) listen: Option<SocketAddr>,
+    /// Where the services are.
+    pub(crate) listen: Option<Listen>,
+    /// The name under which they are within this process, too.
+    pub(crate) in_process: Option<&'static str>,
     /// Address of probes and metrics.
     pub(crate) admin_listen: Option<SocketAddr>,
     /// File of settings.
@@ -39,8 +41,8 @@ pub(crate) struct Settings {
 /// A server that listens.
 #[derive(Debug)]
 pub(crate) struct Running {
-    /// Where its services are.
-    pub(crate) grpc: SocketAddr,
+    grpc: Listen,
+    is_encrypted: bool,
     /// Where its probes and metrics are.
     pub(crate) admin: SocketAddr,
     thread: JoinHandle<Result<(), StartError>>,
@@ -73,6 +75,7 @@ impl From<StartError> for Failure {
 /// If the settings are wrong, an address is taken, or the data cannot be opened.
 pub(crate) fn start(settings: Settings) -> Result<Running, StartError> {
     let settings = settings.load()?;
+    let is_encrypted = settings.server.tls.is_on();
     let observer = Observer::start(&settings, &build_info("campus"));
     let mut observer = observer.map_err(|error| StartError::new(&error, error.exit_code()))?;
     let (tell, told) = mpsc::sync_channel(1);
@@ -83,7 +86,7 @@ pub(crate) fn start(settings: Settings) -> Result<Running, StartError> {
     });
     let thread = thread.map_err(|error| StartError::new(&error, exit::INTERNAL))?;
     match told.recv() {
-        Ok((grpc, admin)) => Ok(Running { grpc, admin, thread }),
+        Ok((grpc, admin)) => Ok(Running { grpc, is_encrypted, admin, thread }),
         Err(_) => {
             Err(join(thread).err().unwrap_or_else(|| StartError::new(&"the server ended at once", exit::INTERNAL)))
         }
@@ -93,7 +96,7 @@ pub(crate) fn start(settings: Settings) -> Result<Running, StartError> {
 fn serve(
     settings: &campus_host::Settings,
     observer: &mut Observer,
-    tell: &mpsc::SyncSender<(SocketAddr, SocketAddr)>,
+    tell: &mpsc::SyncSender<(Listen, SocketAddr)>,
 ) -> Result<(), StartError> {
     let internal = |error: std::io::Error| StartError::new(&error, exit::INTERNAL);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(internal)?;
@@ -102,7 +105,7 @@ fn serve(
         let host = host.map_err(|error| StartError::new(&error, error.exit_code()))?;
         let shutdown = signals::shutdown().map_err(internal)?;
         // Who started it waits for this line; if nobody does any more, it serves all the same.
-        let _ = tell.send((host.grpc_addr(), host.admin_addr()));
+        let _ = tell.send((host.grpc_addresses().clone(), host.admin_addr()));
         host.run_until(shutdown).await.map_err(|error| StartError::new(&error, error.exit_code()))
     })
 }
@@ -118,7 +121,7 @@ impl Settings {
     /// If a file, a variable or a flag says what cannot be.
     pub(crate) fn load(self) -> Result<campus_host::Settings, StartError> {
         let given = [
-            ("server.listen", self.listen.map(|address| address.to_string())),
+            ("server.listen", self.listen.map(|addresses| addresses.to_string())),
             ("admin.listen", self.admin_listen.map(|address| address.to_string())),
             ("store.dir", self.data_dir.map(|dir| dir.display().to_string())),
             ("addressbook.load", self.load_people.map(|file| file.display().to_string())),
@@ -126,11 +129,24 @@ impl Settings {
         ];
         let overrides = given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
         let sources = config::Sources::process(self.config, overrides);
-        config::load(sources).map_err(|error| StartError::new(&error, exit::USAGE))
+        let mut settings: campus_host::Settings =
+            config::load(sources).map_err(|error| StartError::new(&error, exit::USAGE))?;
+        let in_process = self.in_process.map(|name| Address::InProcess(name.to_owned()));
+        settings.server.listen.0.extend(in_process);
+        Ok(settings)
     }
 }
 
 impl Running {
+    /// How a client names the first of its addresses.
+    pub(crate) fn server(&self) -> String {
+        let scheme = if self.is_encrypted { "https" } else { "http" };
+        match self.grpc.0.first() {
+            Some(Address::Tcp(address)) => format!("{scheme}://{address}"),
+            other => other.map(Address::to_string).unwrap_or_default(),
+        }
+    }
+
     /// Waits until the server has stopped, which SIGTERM and SIGINT make it do.
     ///
     /// # Errors

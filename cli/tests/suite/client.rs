@@ -6,7 +6,7 @@ mod refusals;
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -200,7 +200,11 @@ fn an_import_outlives_a_restart_of_the_server() {
     let dir = tempfile::tempdir().unwrap();
     let port = place.server.port();
     place.campus.take().unwrap().stop();
-    let start = || Campus::start_in(dir.path(), &PARTS, |settings| settings.server.listen.set_port(port));
+    let start = || {
+        Campus::start_in(dir.path(), &PARTS, |settings| {
+            settings.server.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into();
+        })
+    };
     let first = start();
 
     let mut import = place.command("employee import - --format ndjson").stdin(Stdio::piped()).spawn().unwrap();

@@ -1,4 +1,5 @@
 //! What a user sees and relies on, tried on the real thing.
+#![expect(clippy::duplicate_mod, reason = "the same tests over another database")]
 
 #[cfg(test)]
 mod client;
@@ -17,12 +18,22 @@ mod hostile;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod on_postgres;
+#[cfg(test)]
 mod pages;
 #[cfg(test)]
 mod people;
+#[cfg(test)]
+mod replicas;
 #[cfg(test)]
 mod storage;
 #[cfg(test)]
 mod telemetry;
 #[cfg(test)]
+mod transport;
+#[cfg(test)]
 mod watch;
+
+/// What the tests below run over; those of [`on_postgres`] are the same ones again.
+#[cfg(test)]
+const ENGINE: campus_testkit::Engine = campus_testkit::Engine::Sqlite;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use campus_proto::standard::{BatchGetRequest, DeleteRequest, ListRequest, UpdateRequest};
-use campus_testkit::{Campus, Client, Kind, Person};
+use campus_testkit::{Client, Kind, Person};
 use proptest::{
     prelude::*,
     test_runner::{Config, TestRunner},
@@ -11,7 +11,7 @@ use proptest::{
 use prost_types::FieldMask;
 use tonic::Code;
 
-use crate::contract::PARTS;
+use super::contract::PARTS;
 
 /// Few ids, so that operations meet.
 const IDS: usize = 6;
@@ -213,7 +213,7 @@ fn check(kind: Kind) {
         TestRunner::new(Config { cases: 24, max_shrink_iters: 200, failure_persistence: None, ..Config::default() });
     let checked = runner.run(&steps(), |steps| {
         runtime.block_on(async {
-            let campus = Campus::start(&PARTS);
+            let campus = super::ENGINE.start(&PARTS);
             let client = Client::new(kind, campus.channel().await);
             let mut model = Model::default();
             for step in steps {

@@ -6,14 +6,14 @@ use std::sync::{
 };
 
 use campus_proto::standard::{DeleteRequest, ListRequest, StreamRequest, UpdateRequest};
-use campus_testkit::{Campus, Client, Kind, Person};
+use campus_testkit::{Client, Kind, Person};
 use tokio_stream::StreamExt;
 
-use crate::contract::PARTS;
+use super::contract::PARTS;
 
 /// Stable records have even numbers; the odd ones come and go while `read` runs.
 async fn while_others_write(read: impl AsyncFn(&Client) -> Vec<String>) {
-    let campus = Campus::start(&PARTS);
+    let campus = super::ENGINE.start(&PARTS);
     let client = Client::new(Kind::EMPLOYEE, campus.channel().await);
     client.import_all((0..2000).step_by(2).map(|n| client.kind.person(n)).collect()).await.unwrap();
     let (done, writer) = (Arc::new(AtomicBool::new(false)), Client::new(Kind::EMPLOYEE, campus.channel().await));

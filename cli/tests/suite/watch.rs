@@ -7,7 +7,7 @@ use campus_testkit::{Campus, Client, Kind, Person, within};
 use prost::Message;
 use tonic::{Code, Streaming};
 
-use crate::contract::{PARTS, reason, violations};
+use super::contract::{PARTS, reason, violations};
 
 fn person(step: &WatchResponse) -> Person {
     Person::decode(step.record.clone().unwrap_or_default()).unwrap()
@@ -28,7 +28,7 @@ async fn begin(client: &Client, resume_token: &str, filter: &str) -> Streaming<W
 }
 
 async fn campus(kind: Kind) -> (Campus, Client) {
-    let campus = Campus::start(&PARTS);
+    let campus = super::ENGINE.start(&PARTS);
     let client = Client::new(kind, campus.channel().await);
     (campus, client)
 }
@@ -152,14 +152,14 @@ async fn under_many_writers_each_change_comes_once_and_rebuilds_the_records() {
 #[tokio::test]
 async fn a_watch_goes_on_over_a_restart() {
     let dir = tempfile::tempdir().unwrap();
-    let campus = Campus::start_in(dir.path(), &PARTS, |_| ());
+    let campus = Campus::start_in(dir.path(), &PARTS, |settings| super::ENGINE.set(settings));
     let client = Client::new(Kind::EMPLOYEE, campus.channel().await);
     let mut watch = begin(&client, "", "").await;
     client.add("1", &client.kind.person(1)).await.unwrap();
     let token = next(&mut watch).await.resume_token;
     client.add("2", &client.kind.person(2)).await.unwrap();
     campus.stop();
-    let campus = Campus::start_in(dir.path(), &PARTS, |_| ());
+    let campus = Campus::start_in(dir.path(), &PARTS, |settings| super::ENGINE.set(settings));
     let client = Client::new(Kind::EMPLOYEE, campus.channel().await);
     client.add("3", &client.kind.person(3)).await.unwrap();
     let mut watch = begin(&client, &token, "").await;
@@ -194,7 +194,10 @@ async fn a_token_that_leads_nowhere_is_refused() {
 
 #[tokio::test]
 async fn changes_that_are_no_longer_kept_are_out_of_range() {
-    let campus = Campus::start_with(&PARTS, |settings| settings.store.max_changes = 10);
+    let campus = Campus::start_with(&PARTS, |settings| {
+        super::ENGINE.set(settings);
+        settings.store.max_changes = 10;
+    });
     let client = Client::new(Kind::EMPLOYEE, campus.channel().await);
     let mut watch = client.watch(WatchRequest::default()).await.unwrap();
     let old = next(&mut watch).await.resume_token;

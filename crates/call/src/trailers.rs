@@ -7,7 +7,7 @@ const OF_HTTP: [&str; 6] = ["connection", "content-length", "content-type", "te"
 
 /// What a handler wants to tell behind its last message. Most calls have none, and pay nothing.
 #[derive(Debug, Default)]
-pub(crate) struct Trailers(OnceLock<Mutex<HeaderMap>>);
+pub(crate) struct Trailers(OnceLock<Box<Mutex<HeaderMap>>>);
 
 /// A name or value that cannot be sent as metadata.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,7 +47,7 @@ impl Trailers {
         if key.starts_with("grpc-") || OF_HTTP.contains(&key) {
             return Err(BadMetadata::Reserved(key.to_owned()));
         }
-        self.0.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner).append(name, value);
+        self.0.get_or_init(Box::default).lock().unwrap_or_else(PoisonError::into_inner).append(name, value);
         Ok(())
     }
 

@@ -7,8 +7,9 @@ use crate::{
     metrics::Shards,
     panics,
     ready::{Check, Readiness, saturation},
-    serve::{Shard, listen},
+    serve::Shard,
     service::Registered,
+    transport::{Address, Listen, Listener, Tls, Watched, tcp},
 };
 use serde::Serialize;
 use std::{
@@ -49,7 +50,7 @@ pub enum StartError {
         /// `gRPC` or `admin`.
         port: &'static str,
         /// As configured.
-        addr: SocketAddr,
+        addr: Address,
         /// Of the operating system.
         source: io::Error,
     },
@@ -87,9 +88,9 @@ pub struct App {
     pub(crate) server: ServerConfig,
     pub(crate) admin: AdminConfig,
     pub(crate) build: BuildInfo,
-    pub(crate) grpc: TcpListener,
+    pub(crate) grpc: Vec<Listener>,
     pub(crate) admin_port: TcpListener,
-    pub(crate) grpc_addr: SocketAddr,
+    pub(crate) grpc_addresses: Listen,
     pub(crate) admin_addr: SocketAddr,
     pub(crate) health: Health,
     pub(crate) readiness: Readiness,
@@ -98,11 +99,15 @@ pub struct App {
     pub(crate) shards: Vec<Arc<Shard>>,
     pub(crate) on_drain: Vec<DrainHook>,
     pub(crate) handle: Handle,
+    pub(crate) tls: Option<Watched>,
 }
 
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("App").field("grpc", &self.grpc_addr).field("admin", &self.admin_addr).finish_non_exhaustive()
+        f.debug_struct("App")
+            .field("grpc", &self.grpc_addresses)
+            .field("admin", &self.admin_addr)
+            .finish_non_exhaustive()
     }
 }
 
@@ -127,10 +132,16 @@ impl App {
         }
     }
 
-    /// The address of the gRPC port, with the port that was taken.
+    /// Where the services are, with the ports that were taken, in the order of the setting.
     #[must_use]
-    pub fn grpc_addr(&self) -> SocketAddr {
-        self.grpc_addr
+    pub fn grpc_addresses(&self) -> &Listen {
+        &self.grpc_addresses
+    }
+
+    /// The first of these that is one of TCP.
+    #[must_use]
+    pub fn grpc_addr(&self) -> Option<SocketAddr> {
+        self.grpc_addresses.0.iter().find_map(Address::tcp)
     }
 
     /// The address of the admin port, with the port that was taken.
@@ -203,7 +214,7 @@ impl AppBuilder {
         self
     }
 
-    /// Checks everything, then binds both ports. Nothing is accepted before [`App::run_until`].
+    /// Checks everything, then binds every address. Nothing is accepted before [`App::run_until`].
     ///
     /// # Errors
     /// [`StartError`], with nothing left bound.
@@ -216,15 +227,17 @@ impl AppBuilder {
         let (figures, shards) = services.shards(&self.server, plan(&self.server), self.tracer);
         let mut checks = self.checks;
         checks.push(saturation(&figures, self.admin.saturated_limit.get()));
-        let grpc = bind("gRPC", self.server.listen)?;
-        let admin_port = bind("admin", self.admin.listen)?;
+        let metrics = Metrics::new(&self.build, figures.clone());
+        let tls = Watched::new(&self.server.tls, &metrics)?;
+        let grpc = bind(&self.server, tls.as_ref().map(|watched| &watched.tls))?;
+        let admin_port = admin(self.admin.listen)?;
         Ok(App {
-            grpc_addr: grpc.1,
+            grpc_addresses: grpc.iter().map(|listener| listener.address.clone()).collect(),
             admin_addr: admin_port.1,
-            grpc: grpc.0,
+            grpc,
             admin_port: admin_port.0,
             readiness: Readiness::new(checks, health.clone()),
-            metrics: Metrics::new(&self.build, figures.clone()),
+            metrics,
             handle: Handle::new(),
             server: self.server,
             admin: self.admin,
@@ -233,11 +246,27 @@ impl AppBuilder {
             health,
             figures,
             shards,
+            tls,
         })
     }
 }
 
-fn bind(port: &'static str, addr: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    let bound = listen(addr).and_then(|listener| Ok((listener.local_addr()?, listener)));
-    bound.map(|(addr, listener)| (listener, addr)).map_err(|source| StartError::Listen { port, addr, source })
+fn bind(server: &ServerConfig, tls: Option<&Arc<Tls>>) -> Result<Vec<Listener>, StartError> {
+    let bind = |addr: &Address| {
+        Listener::bind(addr, &server.listen, tls, server.socket_mode.0).map_err(|source| StartError::Listen {
+            port: "gRPC",
+            addr: addr.clone(),
+            source,
+        })
+    };
+    server.listen.0.iter().map(bind).collect()
+}
+
+fn admin(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let bound = tcp(addr, &Listen::from(addr)).and_then(|listener| Ok((listener.local_addr()?, listener)));
+    bound.map(|(addr, listener)| (listener, addr)).map_err(|source| StartError::Listen {
+        port: "admin",
+        addr: addr.into(),
+        source,
+    })
 }

@@ -107,6 +107,7 @@ impl Services {
             buffers: Arc::clone(&figures.buffers),
             phase: watch::Sender::new(Phase::Serve),
             plan,
+            allow: config.allow.clone(),
         }
     }
 }

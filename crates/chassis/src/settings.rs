@@ -1,6 +1,9 @@
 //! The settings of a server, with their defaults.
 
-use crate::config::{ByteSize, HumanDuration, OutOfRange, Range, check, deserialize_address};
+use crate::{
+    config::{ByteSize, HumanDuration, OutOfRange, Range, check, deserialize_address},
+    transport::{Allow, Listen, SocketMode, TlsConfig},
+};
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -8,9 +11,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerConfig {
-    /// Address of the gRPC port; port 0 takes any free one.
-    #[serde(deserialize_with = "deserialize_address")]
-    pub listen: SocketAddr,
+    /// Where it listens: one address or several, each an IP address and a port (0 takes any free one), `unix:/path` or
+    /// `in-process:NAME`.
+    pub listen: Listen,
+    /// Mode of the files of Unix sockets, octal.
+    pub socket_mode: SocketMode,
+    /// Callers that are allowed, by what their connections tell; empty: everyone. Others get PERMISSION_DENIED.
+    pub allow: Allow,
     /// Event loops, each on a thread of its own, at most 256; 0 means one a core.
     pub shards: usize,
     /// Connections at once on the whole server; more are refused with a GOAWAY.
@@ -77,12 +84,16 @@ pub struct ServerConfig {
     pub name: Option<String>,
     /// How long a last reply (at a deadline, at the stop) may take to reach its client before the stream or connection is cut.
     pub flush_limit: HumanDuration,
+    /// TLS of the TCP addresses.
+    pub tls: TlsConfig,
 }
 
 impl Default for ServerConfig {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 50051)),
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 50051)).into(),
+            socket_mode: SocketMode::default(),
+            allow: Allow::default(),
             shards: 0,
             max_connections: 10_000,
             max_streams: 256,
@@ -114,6 +125,7 @@ impl Default for ServerConfig {
             compress_over: ByteSize::kib(1),
             name: None,
             flush_limit: HumanDuration::secs(1),
+            tls: TlsConfig::default(),
         }
     }
 }
@@ -121,7 +133,7 @@ impl Default for ServerConfig {
 impl ServerConfig {
     /// Checks what the types of the settings do not: that each makes sense, and is within what HTTP/2 allows (RFC 9113,
     /// 6.5.2). [`AppBuilder::build`](crate::AppBuilder::build) does so too; who has costly things to do before it can ask
-    /// first.
+    /// first. The files of TLS are read, too.
     ///
     /// # Errors
     /// [`OutOfRange`].
@@ -131,7 +143,10 @@ impl ServerConfig {
         const DAYS: u64 = 24 * 24 * 60 * 60 * 1000;
         const DAYS_AT_MOST: &str = "24 days at most, or 0 for never";
         const WINDOW: &str = "a window is 65535B to 2GiB - 1B";
+        self.tls.check()?;
+        self.allow.check(&self.listen, self.tls.client_ca.is_some())?;
         check([
+            Range::new("server.listen", &self.listen, 1..=u64::MAX, "at least one address is needed"),
             Range::new("server.shards", &self.shards, 0..=256, "1 to 256, or 0 for one a core"),
             Range::new("server.max_connections", &self.max_connections, 1..=1 << 28, "1 to 268435456 must be allowed"),
             Range::new("server.max_streams", &self.max_streams, 1..=(1 << 31) - 1, "1 to 2147483647 must be allowed"),

@@ -1,5 +1,6 @@
 //! The statuses the chassis itself answers with: each has a reason a program can read, and a delay where a retry helps.
 
+use campus_call::Peer;
 use http::HeaderValue;
 use std::{collections::HashMap, time::Duration};
 use tonic::{Code, Status};
@@ -128,6 +129,11 @@ pub(crate) fn reply_too_large(size: u32, limit: u32) -> Status {
         format!("a reply message of {size} bytes is over the server's limit of {limit}; ask for less at once");
     let facts = [("size_bytes", size.to_string()), ("limit_bytes", limit.to_string())];
     with(Code::ResourceExhausted, "REPLY_TOO_LARGE", &facts, message, None)
+}
+
+pub(crate) fn peer_not_allowed(peer: &Peer) -> Status {
+    let message = format!("this server does not let {peer} call; its setting server.allow says who may");
+    with(Code::PermissionDenied, "PEER_NOT_ALLOWED", &[("peer", peer.to_string())], message, None)
 }
 
 pub(crate) fn panicked() -> Status {

@@ -13,10 +13,14 @@ fn many_servers_one_after_another_leave_no_thread_and_no_socket_behind() {
     for round in 0..20 {
         runtime.block_on(async {
             let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
-            let server =
-                ServerConfig { listen: any, shards: 3, drain_delay: HumanDuration::secs(0), ..ServerConfig::default() };
+            let server = ServerConfig {
+                listen: any.into(),
+                shards: 3,
+                drain_delay: HumanDuration::secs(0),
+                ..ServerConfig::default()
+            };
             let app = App::builder(&server, &AdminConfig { listen: any, ..AdminConfig::default() }).build().unwrap();
-            let (handle, addr) = (app.handle(), app.grpc_addr());
+            let (handle, addr) = (app.handle(), app.grpc_addr().unwrap());
             let running = tokio::spawn(app.run_until(std::future::pending::<()>()));
             let channel =
                 tonic::transport::Endpoint::from_shared(format!("http://{addr}")).unwrap().connect().await.unwrap();

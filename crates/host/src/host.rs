@@ -2,7 +2,7 @@
 
 use std::{fs, net::SocketAddr, path::PathBuf};
 
-use campus_chassis::{App, AppBuilder, BuildInfo, Skip, Tracer, config::OutOfRange, exit};
+use campus_chassis::{App, AppBuilder, BuildInfo, Listen, Skip, Tracer, config::OutOfRange, exit};
 use campus_schema::Schema;
 use campus_store::{OpenError, Store, StoreError};
 
@@ -150,9 +150,9 @@ impl Host {
         Ok(served?)
     }
 
-    /// Address of the gRPC port.
-    pub fn grpc_addr(&self) -> SocketAddr {
-        self.app.grpc_addr()
+    /// Where the services are.
+    pub fn grpc_addresses(&self) -> &Listen {
+        self.app.grpc_addresses()
     }
 
     /// Address of the admin port.

@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use campus_chassis::{BuildInfo, config, exit, signals};
+use campus_chassis::{BuildInfo, Listen, config, exit, signals};
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser};
 
 use crate::{Flag, Host, Observer, Part, Service, Settings};
@@ -23,9 +23,9 @@ struct Flags {
     /// Configuration file (TOML or YAML).
     #[arg(long, value_name = "FILE", env = "CAMPUS_CONFIG")]
     config: Option<PathBuf>,
-    /// Address of the gRPC port [default: 127.0.0.1:50051].
-    #[arg(long, value_name = "ADDR", value_parser = config::address)]
-    listen: Option<SocketAddr>,
+    /// Where it listens: IP:PORT, unix:/path or in-process:NAME; several with commas [default: 127.0.0.1:50051].
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<Listen>,
     /// Address of the admin port: probes, metrics, build information [default: 127.0.0.1:9090].
     #[arg(long, value_name = "ADDR", value_parser = config::address)]
     admin_listen: Option<SocketAddr>,
@@ -122,10 +122,9 @@ fn print(settings: &Settings) -> u8 {
 impl Flags {
     /// `own` are settings that flags of the service gave.
     fn settings(self, own: Vec<(String, String)>) -> Result<Settings, config::ConfigError> {
-        let text = |address: SocketAddr| address.to_string();
         let given = [
-            ("server.listen", self.listen.map(text)),
-            ("admin.listen", self.admin_listen.map(text)),
+            ("server.listen", self.listen.map(|addresses| addresses.to_string())),
+            ("admin.listen", self.admin_listen.map(|address| address.to_string())),
             ("store.dir", self.data_dir.map(|dir| dir.display().to_string())),
         ];
         let given = given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));

@@ -7,26 +7,28 @@ use campus_chassis::{
 use campus_host::{Host, Settings, build_info};
 use toml::Value;
 
+/// What begins the row of each setting that is set by default.
+fn rows(prefix: &str, section: &toml::Table) -> Vec<String> {
+    let row = |(key, default): (&String, &Value)| match default {
+        Value::Table(inner) => rows(&format!("{prefix}{key}."), inner),
+        Value::String(_) if key == "dir" => vec![format!("| `{prefix}{key}` | the platform's data folder |")],
+        Value::String(text) => vec![format!("| `{prefix}{key}` | `{text}` |")],
+        other => vec![format!("| `{prefix}{key}` | `{other}` |")],
+    };
+    section.iter().flat_map(row).collect()
+}
+
 #[test]
 fn every_setting_stands_in_the_reference_with_its_default() {
     let reference = include_str!("../../../docs/configuration.md");
     let settings = toml::Table::try_from(Settings::default()).unwrap();
-    let mut known = 0;
-    for (section, keys) in &settings {
-        for (key, default) in keys.as_table().unwrap() {
-            let default = match default {
-                Value::String(_) if key == "dir" => "the platform's data folder".to_owned(),
-                Value::String(text) => format!("`{text}`"),
-                other => format!("`{other}`"),
-            };
-            let row = format!("| `{section}.{key}` | {default} |");
-            assert!(reference.contains(&row), "docs/configuration.md lacks the row {row}");
-            known += 1;
-        }
+    let known = rows("", &settings);
+    for row in &known {
+        assert!(reference.contains(row), "docs/configuration.md lacks the row {row}");
     }
     let unset = reference.lines().filter(|line| line.contains("| unset |")).count();
     let rows = reference.lines().filter(|line| line.starts_with("| `")).count();
-    assert_eq!(rows, known + unset, "a row for each setting, and no other");
+    assert_eq!(rows, known.len() + unset, "a row for each setting, and no other");
 }
 
 #[tokio::test]

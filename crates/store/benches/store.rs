@@ -1,4 +1,5 @@
-//! What the store costs, with a bare loop over SQLite beside each figure. `cargo bench -p campus-store [-- RECORDS]`
+//! What the store costs, with a bare loop over SQLite beside each figure, and PostgreSQL beside both where the machine has
+//! it. `cargo bench -p campus-store [-- RECORDS]`
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 mod bare;
@@ -8,7 +9,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use campus_store::{Column, ColumnKind, Config, Expect, Op, Query, Store, Table, Value};
+use campus_store::{Column, ColumnKind, Config, Expect, Op, PostgresConfig, Query, Store, Table, Value};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -50,9 +51,34 @@ fn main() -> Result<()> {
         let ours = callers(&store, &mut next, 64).await?;
         report("write 1 by 64 callers", ours, bare.writes(&mut next, 64)?);
         println!("{:?}", store.stats());
-        store.close().await?;
-        Ok(())
+        let Some(server) = campus_testdb::Postgres::start(&["fsync=on", "full_page_writes=on"], &[]) else {
+            return Ok(());
+        };
+        let postgres = Some(PostgresConfig::new(server.url().parse()?));
+        let other = Store::open(Config { postgres, ..Config::default() }, table(true)).await?;
+        println!("{:<24} {:>12} {:>10}   {:>12} {:>10}   {:>5}", "", "PostgreSQL/s", "us", "SQLite/s", "us", "cost");
+        beside(&other, &store, records).await?;
+        println!("{:?}", other.stats());
+        other.close().await?;
+        Ok(store.close().await?)
     })
+}
+
+/// The same on both engines, in turn.
+async fn beside(postgres: &Store, sqlite: &Store, records: usize) -> Result<()> {
+    import(postgres, records).await?;
+    report("get, one by one", reads(postgres, records).await?, reads(sqlite, records).await?);
+    report("get, by 64 callers", crowd(postgres, records, 64).await?, crowd(sqlite, records, 64).await?);
+    report("page of 50", pages(postgres, records).await?, pages(sqlite, records).await?);
+    report("scan, a record", scan(postgres).await?, scan(sqlite).await?);
+    let mut next = 100_000_000;
+    for (name, batch) in [("write 1", 1), ("write 64", 64), ("write 512", 512)] {
+        let ours = writes(postgres, &mut next, batch).await?;
+        report(name, ours, writes(sqlite, &mut next, batch).await?);
+    }
+    let ours = callers(postgres, &mut next, 64).await?;
+    report("write 1 by 64 callers", ours, callers(sqlite, &mut next, 64).await?);
+    Ok(())
 }
 
 /// Operations and the time they took.
@@ -170,6 +196,28 @@ async fn reads(store: &Store, records: usize) -> Result<Figure> {
         Ok(keys.len())
     })
     .await
+}
+
+/// Callers that each read one record at a time.
+async fn crowd(store: &Store, records: usize, callers: usize) -> Result<Figure> {
+    let (start, mut tasks) = (Instant::now(), Vec::new());
+    for _ in 0..callers {
+        let store = store.clone();
+        tasks.push(tokio::spawn(async move {
+            let mut count = 0;
+            while start.elapsed() < 3 * ROUND {
+                store.get(&key(fastrand::usize(..records))).await?;
+                count += 1;
+                tokio::task::consume_budget().await;
+            }
+            Ok::<_, campus_store::StoreError>(count)
+        }));
+    }
+    let mut count = 0;
+    for task in tasks {
+        count += task.await??;
+    }
+    Ok((count, start.elapsed()))
 }
 
 async fn pages(store: &Store, records: usize) -> Result<Figure> {

@@ -28,7 +28,7 @@ impl Programs {
         Some(Self { bin, user: None })
     }
 
-    /// Makes a folder the server's own.
+    /// Makes a folder or file the server's own.
     pub(crate) fn own(mut self, folder: &Path) -> Self {
         use std::os::unix::fs::{MetadataExt, chown};
         if fs::metadata(folder).unwrap().uid() == 0 {

@@ -3,6 +3,7 @@
 use std::{
     fs,
     net::TcpListener,
+    os::unix::fs::PermissionsExt,
     process::{Child, Command, Stdio},
     sync::OnceLock,
     sync::atomic::{AtomicU64, Ordering},
@@ -39,14 +40,14 @@ impl Postgres {
         static SHARED: OnceLock<Option<Postgres>> = OnceLock::new();
         let start = || match std::env::var("CAMPUS_TEST_POSTGRES_URL") {
             Ok(url) => Some(Self { url, own: None }),
-            Err(_) => Self::start(&[]),
+            Err(_) => Self::start(&[], &[]),
         };
         SHARED.get_or_init(start).as_ref()
     }
 
-    /// A server for one test, which may do to it what it likes, with further settings. `None` where there is none, which
-    /// is said.
-    pub fn start(settings: &[&str]) -> Option<Self> {
+    /// A server for one test, which may do to it what it likes, with further settings and files (name and content) in
+    /// `{folder}`. `None` where there is none, which is said.
+    pub fn start(settings: &[&str], files: &[(&str, &str)]) -> Option<Self> {
         let Some(programs) = Programs::find() else {
             left_out("tests on PostgreSQL: no server is installed (Debian: apt-get install postgresql)");
             return None;
@@ -55,6 +56,12 @@ impl Postgres {
         let programs = programs.own(folder.path());
         let init = ["--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "--username=postgres"];
         run(programs.command("initdb").args(init).arg("--pgdata").arg(folder.path().join("data")));
+        for (name, content) in files {
+            let path = folder.path().join(name);
+            fs::write(&path, content).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            drop(programs.clone().own(&path));
+        }
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut options = format!("-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories=");
         // Nothing here is to survive the machine; what the server has written survives the server all the same.
@@ -62,7 +69,7 @@ impl Postgres {
             options.push_str(&format!(" -c {setting}"));
         }
         for setting in settings {
-            options.push_str(&format!(" -c {setting}"));
+            options.push_str(&format!(" -c {}", setting.replace("{folder}", folder.path().to_str().unwrap())));
         }
         let guard = guard(&programs, &folder);
         let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");

@@ -157,8 +157,8 @@ fn wait(listening: &Receiver<(SocketAddr, SocketAddr)>) -> Option<(SocketAddr, S
     }
 }
 
-/// The address in a line of the log (JSON).
+/// The first address of TCP in a line of the log (JSON).
 fn address(line: &str, key: &str) -> Option<SocketAddr> {
     let (_, rest) = line.split_once(&format!("\"{key}\":\""))?;
-    rest.split_once('"')?.0.parse().ok()
+    rest.split_once('"')?.0.split(',').find_map(|address| address.parse().ok())
 }

@@ -2,18 +2,21 @@
 
 use std::{net::SocketAddr, path::Path, thread::JoinHandle};
 
-use campus_chassis::{BuildInfo, config::HumanDuration};
+use campus_chassis::{Address, BuildInfo, config::HumanDuration};
 use campus_host::{Host, Part, Settings};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tonic::transport::Channel;
 
+use crate::way::{Guide, Way};
+
 /// Services that run until they are dropped.
 pub struct Campus {
-    /// Address of the gRPC port.
+    /// Address of the gRPC port, whatever other ways there are.
     pub grpc: SocketAddr,
     /// Address of the admin port.
     pub admin: SocketAddr,
+    guide: Guide,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
     dir: Option<TempDir>,
@@ -27,19 +30,29 @@ impl Campus {
 
     /// As [`start`](Self::start), with other settings.
     pub fn start_with(parts: &[Part], change: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_over(Way::Tcp, parts, change)
+    }
+
+    /// As [`start_with`](Self::start_with), for clients that come this way.
+    pub fn start_over(way: Way, parts: &[Part], change: impl FnOnce(&mut Settings)) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut campus = Self::start_in(dir.path(), parts, change);
+        let mut campus = Self::start_at(way, dir.path(), parts, change);
         campus.dir = Some(dir);
         campus
     }
 
     /// Starts services on a folder that stays.
     pub fn start_in(dir: &Path, parts: &[Part], change: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_at(Way::Tcp, dir, parts, change)
+    }
+
+    fn start_at(way: Way, dir: &Path, parts: &[Part], change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::default();
         settings.store.dir = dir.to_owned();
-        settings.server.listen.set_port(0);
+        settings.server.listen = "127.0.0.1:0".parse().unwrap();
         settings.admin.listen.set_port(0);
         settings.server.drain_delay = HumanDuration::secs(0);
+        let guide = way.prepare(dir, &mut settings);
         change(&mut settings);
         let parts = parts.to_vec();
         let (stop, stopped) = oneshot::channel();
@@ -49,18 +62,19 @@ impl Campus {
             runtime.block_on(async {
                 let info = BuildInfo::new("campus-test", "0.0.0", "test");
                 let host = Host::build(&settings, &parts, info).await.unwrap();
-                tell.send((host.grpc_addr(), host.admin_addr())).unwrap();
+                let grpc = host.grpc_addresses().0.iter().find_map(Address::tcp);
+                tell.send((grpc.expect("an address of TCP"), host.admin_addr())).unwrap();
                 let shutdown = async { drop(stopped.await) };
                 host.run_until(shutdown).await.unwrap();
             });
         });
         let (grpc, admin) = started.recv().expect("the services start");
-        Self { grpc, admin, stop: Some(stop), thread: Some(thread), dir: None }
+        Self { grpc, admin, guide, stop: Some(stop), thread: Some(thread), dir: None }
     }
 
     /// A connection of its own.
     pub async fn channel(&self) -> Channel {
-        Channel::from_shared(format!("http://{}", self.grpc)).unwrap().connect().await.unwrap()
+        self.guide.connect(self.grpc).await
     }
 
     /// Tells the services to stop and does not wait.

@@ -108,24 +108,32 @@ async fn streams_reset_one_after_the_other_leave_nothing_behind() {
 }
 
 #[tokio::test]
-async fn pings_and_settings_in_floods_are_answered_and_calls_go_on() {
+async fn settings_in_floods_are_answered_and_calls_go_on() {
     const COUNT: usize = 10_000;
     scene(async |scene| {
-        for (flood, answer) in [
-            (Frame::new(kind::PING, 0, 0, *b"hostile!"), kind::PING),
-            (Frame::new(kind::SETTINGS, 0, 0, [0, 4, 0, 1, 0, 0]), kind::SETTINGS),
-        ] {
-            let mut raw = Raw::connect(scene.campus.grpc).await;
-            raw.send(&flood.bytes().repeat(COUNT)).await;
-            scene.neighbours_succeed().await;
-            for at in 0..COUNT {
-                let acknowledged = raw.find(|frame| frame.kind == answer && frame.flags == 1).await;
-                assert!(acknowledged.is_some(), "{at} were answered");
-            }
-            raw.send(&Frame::call(1, &path(KINDS[0], "Get"), &[]).bytes()).await;
-            raw.send(&Frame::data(1, &framed(&get(KINDS[0])), true).bytes()).await;
-            assert_eq!(raw.grpc_status(1).await, Some(0));
+        let mut raw = Raw::connect(scene.campus.grpc).await;
+        raw.send(&Frame::new(kind::SETTINGS, 0, 0, [0, 4, 0, 1, 0, 0]).bytes().repeat(COUNT)).await;
+        scene.neighbours_succeed().await;
+        for at in 0..COUNT {
+            let acknowledged = raw.find(|frame| frame.kind == kind::SETTINGS && frame.flags == 1).await;
+            assert!(acknowledged.is_some(), "{at} were answered");
         }
+        raw.send(&Frame::call(1, &path(KINDS[0], "Get"), &[]).bytes()).await;
+        raw.send(&Frame::data(1, &framed(&get(KINDS[0])), true).bytes()).await;
+        assert_eq!(raw.grpc_status(1).await, Some(0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn pings_in_floods_end_their_connection() {
+    scene(async |scene| {
+        let mut raw = Raw::connect(scene.campus.grpc).await;
+        raw.send(&Frame::new(kind::PING, 0, 0, *b"hostile!").bytes().repeat(10_000)).await;
+        scene.neighbours_succeed().await;
+        let told = raw.find(|frame| frame.kind == kind::GOAWAY).await.expect("it is told why");
+        assert!(told.payload.ends_with(b"\x0btoo_many_pings"), "{told:?}");
+        assert!(raw.find(|_| true).await.is_none(), "and then nothing more");
     })
     .await;
 }

@@ -24,7 +24,8 @@ impl Server {
     fn start(variables: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_campus"));
-        command.arg("serve").args(flags(dir.path())).envs(variables.iter().copied());
+        command.arg("serve").args(flags(dir.path())).env("CAMPUS__SERVER__DRAIN_DELAY", "0s");
+        command.envs(variables.iter().copied());
         Self { process: Process::start(&mut command), _dir: dir }
     }
 

@@ -89,7 +89,8 @@ async fn a_name_that_is_said_everywhere_is_found_nowhere() {
     let out = dir.path().join("stdout");
     let mut command = Command::new("sh");
     command.args(["-c", "exec \"$0\" serve \"$@\" >\"$OUT\"", env!("CARGO_BIN_EXE_campus")]).args(flags(dir.path()));
-    command.env("OUT", &out).env("CAMPUS__LOG__LEVEL", "trace").env("CAMPUS__LOG__FORMAT", "json");
+    command.env("OUT", &out).env("CAMPUS__SERVER__DRAIN_DELAY", "0s");
+    command.env("CAMPUS__LOG__LEVEL", "trace").env("CAMPUS__LOG__FORMAT", "json");
     command.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", collector.address));
     let process = Process::start(&mut command);
     for kind in [Kind::EMPLOYEE, Kind::STUDENT] {

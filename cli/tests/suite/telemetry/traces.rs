@@ -5,6 +5,7 @@ use super::{
     collector::{Collector, Manner, attribute},
     hex, traceparent,
 };
+use campus_testkit::Postgres;
 use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind, status::StatusCode};
 use serde_json::Value;
 use tonic::Code;
@@ -102,12 +103,12 @@ async fn a_call_and_its_database_request_are_told_over_http_and_compressed() {
     told_of_a_call("http/protobuf", "gzip").await;
 }
 
-#[tokio::test]
-async fn a_write_is_told_with_how_long_it_waited_and_only_faults_of_the_server_are_errors() {
+async fn told_of_a_write_and_of_faults(system: &str, store: &[(&str, &str)]) {
     let collector = Collector::start(Manner::Takes);
     let endpoint = format!("http://{}", collector.address);
     // Nothing is sent before the end: what waits then is sent all the same.
-    let server = Server::start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint), ("OTEL_BSP_SCHEDULE_DELAY", "600000")]);
+    let otel = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), ("OTEL_BSP_SCHEDULE_DELAY", "600000")];
+    let server = Server::start(&[&otel[..], store].concat());
     server.client().await.add("2", &campus_testkit::Kind::EMPLOYEE.person(2)).await.unwrap();
     assert_eq!(server.get(&[]).await, Code::NotFound);
     assert_eq!(server.call("campus.employee.v1.EmployeeService/Nonsense", &[]).await, Code::Unimplemented);
@@ -115,6 +116,7 @@ async fn a_write_is_told_with_how_long_it_waited_and_only_faults_of_the_server_a
     let spans = collector.got().spans;
     let named = |name: &str| spans.iter().find(|span| span.name == name).unwrap_or_else(|| panic!("{name}: {spans:?}"));
     let write = named("write employee");
+    assert_eq!(attribute(&write.attributes, "db.system.name").as_deref(), Some(system));
     for key in ["campus.store.queue_us", "campus.store.commit_us"] {
         let micros = attribute(&write.attributes, key).unwrap_or_else(|| panic!("{key}: {write:?}"));
         let whole = (write.end_time_unix_nano - write.start_time_unix_nano) / 1000;
@@ -125,6 +127,20 @@ async fn a_write_is_told_with_how_long_it_waited_and_only_faults_of_the_server_a
     assert!(!is_error(missing), "{missing:?}");
     let unknown = named("unknown/unknown");
     assert!(is_error(unknown), "{unknown:?}");
+}
+
+#[tokio::test]
+async fn a_write_is_told_with_how_long_it_waited_and_only_faults_of_the_server_are_errors() {
+    told_of_a_write_and_of_faults("sqlite", &[]).await;
+}
+
+#[tokio::test]
+async fn a_write_to_postgresql_is_told_likewise() {
+    if let Some(postgres) = Postgres::shared() {
+        let schema = Postgres::schema();
+        let store = [("CAMPUS__STORE__URL", postgres.url()), ("CAMPUS__STORE__SCHEMA", schema.as_str())];
+        told_of_a_write_and_of_faults("postgresql", &store).await;
+    }
 }
 
 /// The sampler, whether the caller samples (if it traces at all), and whether a span is made.

@@ -1,9 +1,11 @@
 //! Reads settings: defaults, then a file, then the environment, then overrides; each later one wins.
 
 mod known;
+mod list;
 mod range;
 mod units;
 
+pub use list::List;
 pub use range::{Measure, OutOfRange, Range, check};
 pub(crate) use units::deserialize_address;
 pub use units::{BadUnit, ByteSize, HumanDuration, address};
@@ -151,6 +153,8 @@ fn flatten(prefix: &str, values: Map<String, Value>, origin: &str, given: &mut V
 
 fn bad_value(given: &Given, reason: String) -> ConfigError {
     let value = match &given.value.kind {
+        // An address may hold a password.
+        ValueKind::String(text) if text.contains("://") => "not shown here".to_owned(),
         ValueKind::String(text) => format!("{text:?}"),
         other => other.to_string(),
     };

@@ -1,7 +1,7 @@
 //! What the type of a setting does not say: between which values it may be.
 
 use super::{ByteSize, HumanDuration};
-use std::{ops::RangeInclusive, path::PathBuf};
+use std::{borrow::Cow, ops::RangeInclusive, path::PathBuf};
 
 /// A setting is outside of what is possible; says in one line which, what it is, and what it may be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,12 +12,13 @@ pub struct OutOfRange {
     /// As it would be written in a file.
     pub value: String,
     /// What is possible.
-    pub possible: &'static str,
+    pub possible: Cow<'static, str>,
 }
 
 /// A value that can be held against a range.
 pub trait Measure {
-    /// A number as it is, a size in bytes, a duration in whole milliseconds, a path in bytes of its text.
+    /// A number as it is, a size in bytes, a duration in whole milliseconds, a path in bytes of its text, a
+    /// list in items.
     fn measure(&self) -> u64;
     /// As it would be written in a file.
     fn text(&self) -> String;
@@ -62,7 +63,7 @@ impl Range {
 pub fn check(ranges: impl IntoIterator<Item = Range>) -> Result<(), OutOfRange> {
     for Range { setting, value, allowed, possible } in ranges {
         if let Some((_, value)) = value.filter(|(measure, _)| !allowed.contains(measure)) {
-            return Err(OutOfRange { setting, value, possible });
+            return Err(OutOfRange { setting, value, possible: possible.into() });
         }
     }
     Ok(())

@@ -14,7 +14,7 @@ pub struct ByteSize(pub u64);
 /// The text is not what the type expects; says what it expects.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected {0}")]
-pub struct BadUnit(&'static str);
+pub struct BadUnit(pub &'static str);
 
 const DURATION: &str = "a duration such as \"20s\", \"500ms\" or \"1m30s\" (units ms, s, m, h)";
 const SIZE: &str = "a size such as \"4MiB\", \"64KiB\" or a number of bytes (units B, KiB, MiB, GiB)";

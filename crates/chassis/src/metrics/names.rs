@@ -36,6 +36,14 @@ pub const RECEIVED: &str = "grpc_server_received_bytes_total";
 pub const SENT: &str = "grpc_server_sent_bytes_total";
 /// Time since the server was told to stop; 0 before.
 pub const DRAINING: &str = "grpc_server_draining_seconds";
+/// TLS handshakes that were done.
+pub const HANDSHAKES: &str = "campus_tls_handshakes_total";
+/// TLS handshakes that failed, by `reason`.
+pub const HANDSHAKE_FAILURES: &str = "campus_tls_handshake_failures_total";
+/// Changed TLS files that were taken over (`result` is `success`) or not (`failure`).
+pub const TLS_RELOADS: &str = "campus_tls_reloads_total";
+/// When the first certificate in a `file` (`certificate`, `client_ca`) expires, in seconds since 1970.
+pub const TLS_EXPIRY: &str = "campus_tls_certificate_expiry_timestamp_seconds";
 /// Always 1; labels `service`, `version`, `commit`.
 pub const BUILD: &str = "service_build_info";
 /// User and system time of the process.

@@ -8,7 +8,7 @@ use crate::{
     admin::Admin,
     health::HealthService,
     serve::{Link, Places, Running, accept},
-    transport::Stream,
+    transport::{Listener, Stream},
 };
 use campus_call::Peer;
 use drain::Waits;
@@ -68,9 +68,11 @@ impl App {
     {
         let started = std::mem::take(&mut self.shards).into_iter().enumerate().map(|(i, shard)| shard.start(i));
         let shards = started.collect::<io::Result<Vec<Running>>>()?;
-        let (places, listener) = (self.places(&shards), to_tokio(&self.grpc)?);
-        let entry = Entry::open(|closed| accept(listener, places.clone(), closed));
-        let helpers = vec![self.serve_admin(&shards)?, self.ask_readiness()];
+        let listeners = std::mem::take(&mut self.grpc).into_iter().map(Listener::start).collect::<io::Result<_>>()?;
+        let places = self.places(&shards);
+        let entry = Entry::open(|closed| accept(listeners, places.clone(), closed));
+        let mut helpers = vec![self.serve_admin(&shards)?, self.ask_readiness()];
+        helpers.extend(self.tls.take().map(|files| Helper::new(&tokio::spawn(files.reload()))));
         self.live(shards, places, entry, helpers, shutdown).await
     }
 
@@ -121,7 +123,7 @@ impl App {
             service.name = self.build.name,
             service.version = self.build.version,
             service.commit = self.build.commit,
-            grpc.address = %self.grpc_addr,
+            grpc.address = %self.grpc_addresses,
             admin.address = %self.admin_addr,
             shards = shards.len(),
             "listening"

@@ -1,28 +1,32 @@
-//! The accept loop.
+//! The accept loops, one an address.
 
 use super::Places;
-use crate::{run::Closed, transport::Stream};
-use campus_call::{Peer, Transport};
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::net::{TcpListener, TcpStream};
+use crate::{run::Closed, transport::Accepting};
+use futures_util::{FutureExt, future};
+use std::{io, sync::Arc, time::Duration};
 
 /// Pause after a failure that the next attempt would meet again, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Accepts until it is told to stop, and then what the kernel has accepted already: those clients believe they are
+/// Accepts until it is told to stop, and then what has been accepted already by the kernel: those clients believe they are
 /// connected.
-pub(crate) async fn accept(listener: TcpListener, places: Places, mut closed: Closed) {
+pub(crate) async fn accept(listeners: Vec<Accepting>, places: Places, closed: Closed) {
+    let closed = closed.map(drop).shared();
+    future::join_all(listeners.into_iter().map(|listener| accept_at(listener, &places, closed.clone()))).await;
+}
+
+async fn accept_at(mut listener: Accepting, places: &Places, mut closed: impl Future<Output = ()> + Unpin) {
     let mut failing = false;
     loop {
         let accepted = tokio::select! {
             biased;
-            _ = &mut closed => break,
+            () = &mut closed => break,
             accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, peer)) => {
                 failing = false;
-                place(&places, stream, peer);
+                places.give(stream, Arc::new(peer));
             }
             Err(error) if of_one_connection(&error) => {}
             Err(error) => {
@@ -33,28 +37,12 @@ pub(crate) async fn accept(listener: TcpListener, places: Places, mut closed: Cl
             }
         }
     }
-    // Asked without the event loop, which may not have heard of the last ones yet.
-    let waiting =
-        listener.into_std().into_iter().flat_map(|listener| std::iter::from_fn(move || listener.accept().ok()));
-    for (stream, peer) in waiting {
-        match stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
-            Ok(stream) => place(&places, stream, peer),
-            Err(error) => tracing::debug!(client.address = %peer, %error, "connection lost before it was served"),
-        }
+    for (stream, peer) in listener.close() {
+        places.give(stream, Arc::new(peer));
     }
 }
 
 fn of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
-}
-
-fn place(places: &Places, stream: TcpStream, peer: SocketAddr) {
-    match stream.set_nodelay(true).and_then(|()| stream.into_std()) {
-        Ok(stream) => {
-            let from = Peer { address: Some(peer), ..Peer::of(Transport::Tcp) };
-            places.give(Stream::Tcp(stream), Arc::new(from));
-        }
-        Err(error) => tracing::debug!(client.address = %peer, %error, "connection lost before it was served"),
-    }
 }

@@ -12,6 +12,8 @@ use std::sync::{
 pub(super) struct Activity {
     pub(super) shard: Arc<Shard>,
     pub(super) caller: Arc<Caller>,
+    /// Whether the other end may call.
+    pub(super) allowed: bool,
     received: AtomicU64,
     open: AtomicU64,
     calls: AtomicU64,
@@ -22,6 +24,7 @@ impl Activity {
     pub(super) fn new(shard: Arc<Shard>, peer: Arc<Peer>) -> Arc<Self> {
         let share = Share::new(&shard.buffers);
         Arc::new(Self {
+            allowed: shard.allow.admits(&peer),
             shard,
             caller: Arc::new(Caller::new(peer, share)),
             received: AtomicU64::new(0),

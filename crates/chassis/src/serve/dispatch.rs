@@ -16,6 +16,9 @@ thread_local! {
     static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
+/// Everyone may ask how a server is; what asks often cannot say who it is.
+const HEALTH: &str = "/grpc.health.v1.Health/";
+
 /// The deadline of the call that was dispatched last on this thread.
 pub(super) fn take_deadline() -> Option<Instant> {
     DEADLINE.take()
@@ -42,6 +45,9 @@ impl Service<Request<Incoming>> for Dispatch {
         }
         let path = request.uri().path();
         let (method, refusal) = match shard.methods.get(path) {
+            _ if !self.0.allowed && !path.starts_with(HEALTH) => {
+                (&shard.unknown, Some(status::peer_not_allowed(&self.0.caller.peer)))
+            }
             Some(method) => (method, None),
             None => (&shard.unknown, Some(unknown(&shard.services, path))),
         };

@@ -7,14 +7,12 @@ mod connection;
 mod dispatch;
 mod frames;
 mod io;
-mod listen;
 mod pings;
 mod places;
 mod shard;
 mod stream;
 
 pub(crate) use accept::accept;
-pub(crate) use listen::listen;
 pub(crate) use places::Places;
 pub(crate) use shard::{Keepalive, Link, Plan, Running, Shard};
 

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     call::{Buffers, Method},
     metrics::Traffic,
-    transport::Stream,
+    transport::{Allow, Stream},
 };
 use campus_call::Peer;
 use std::{collections::HashMap, fmt, io, sync::Arc, thread::JoinHandle, time::Duration};
@@ -56,6 +56,7 @@ pub(crate) struct Shard {
     pub(crate) buffers: Arc<Buffers>,
     pub(crate) phase: watch::Sender<Phase>,
     pub(crate) plan: Plan,
+    pub(crate) allow: Allow,
 }
 
 impl fmt::Debug for Shard {

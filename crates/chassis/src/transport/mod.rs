@@ -1,5 +1,19 @@
-//! How connections come, before there is HTTP/2 on them.
+//! How connections come, before there is HTTP/2 on them: addresses, TLS, and who may call.
 
+mod address;
+mod allow;
+mod in_process;
+mod listener;
+mod mode;
 mod stream;
+mod tls;
+mod unix;
 
+pub use address::{Address, Listen};
+pub use allow::{Allow, Rule};
+pub use in_process::{InProcess, in_process};
+pub(crate) use listener::{Accepting, Listener, tcp};
+pub use mode::SocketMode;
 pub(crate) use stream::{Io, Stream};
+pub use tls::{ClientCertificate, TlsConfig, TlsVersion};
+pub(crate) use tls::{Tls, Watched};

@@ -1,5 +1,6 @@
 //! The bytes of one connection, however it came.
 
+use super::tls::Tls;
 use campus_call::Peer;
 use std::{
     fmt,
@@ -9,7 +10,11 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpStream, UnixStream},
+};
+use tokio_rustls::server::TlsStream;
 
 /// Any two-way stream of bytes.
 pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -17,10 +22,12 @@ pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
 /// A connection on its way to the event loop that will serve it. What is tied to an event loop is tied by
-/// [`open`](Self::open), there.
+/// [`open`](Self::open), there. Sockets do not block and are of no event loop yet.
 pub(crate) enum Stream {
-    /// Not blocking, and of no event loop yet.
     Tcp(std::net::TcpStream),
+    /// Encrypted, once the handshake is done.
+    Tls(std::net::TcpStream, Arc<Tls>),
+    Unix(std::os::unix::net::UnixStream),
     /// Of the event loop that serves it, or of none.
     Other(Box<dyn Duplex>),
 }
@@ -29,6 +36,8 @@ impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Tcp(_) => "Tcp",
+            Self::Tls(..) => "Tls",
+            Self::Unix(_) => "Unix",
             Self::Other(_) => "Other",
         })
     }
@@ -40,7 +49,8 @@ impl Stream {
     pub(crate) fn say(&self, bytes: &[u8]) {
         match self {
             Self::Tcp(stream) => drop(io::Write::write(&mut &*stream, bytes)),
-            Self::Other(_) => {}
+            Self::Unix(stream) => drop(io::Write::write(&mut &*stream, bytes)),
+            Self::Tls(..) | Self::Other(_) => {}
         }
     }
 
@@ -48,21 +58,33 @@ impl Stream {
     /// takes counts as part of the handshake.
     ///
     /// # Errors
-    /// When the operating system refuses it.
-    #[expect(clippy::unused_async, reason = "a handshake below HTTP/2 waits for its peer")]
+    /// When the operating system refuses it, or a TLS handshake fails.
     pub(crate) async fn open(self, peer: Arc<Peer>) -> io::Result<(Io, Arc<Peer>)> {
         let io = match self {
-            Self::Tcp(stream) => Io::Tcp(tokio::net::TcpStream::from_std(stream)?),
+            Self::Tcp(stream) => Io::Tcp(tcp(stream)?),
+            Self::Tls(stream, tls) => {
+                let (stream, certificate) = tls.accept(tcp(stream)?).await?;
+                let peer = Peer { certificate, ..Arc::unwrap_or_clone(peer) };
+                return Ok((Io::Tls(Box::new(stream)), Arc::new(peer)));
+            }
+            Self::Unix(stream) => Io::Unix(UnixStream::from_std(stream)?),
             Self::Other(stream) => Io::Other(stream),
         };
         Ok((io, peer))
     }
 }
 
-/// A connection of this thread's event loop. An enum, so that TCP costs no virtual call.
+fn tcp(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+    let stream = TcpStream::from_std(stream)?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// A connection of this thread's event loop. An enum, so that sockets cost no virtual call.
 pub(crate) enum Io {
-    /// Plain.
-    Tcp(tokio::net::TcpStream),
+    Tcp(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+    Unix(UnixStream),
     /// Whatever else carries bytes.
     Other(Box<dyn Duplex>),
 }
@@ -71,20 +93,24 @@ impl Io {
     /// Has the kernel give up a client that leaves what was sent unanswered for this long (gRPC proposal A18): a PING
     /// cannot be sent where nothing can.
     pub(crate) fn give_up_after(&self, limit: Option<Duration>) {
-        match self {
-            // Not every platform can; where it cannot, TCP's own patience holds.
-            #[cfg(target_os = "linux")]
-            Self::Tcp(stream) => drop(socket2::SockRef::from(stream).set_tcp_user_timeout(limit)),
-            _ => {}
-        }
+        let stream = match self {
+            Self::Tcp(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+            Self::Unix(_) | Self::Other(_) => return,
+        };
+        // Not every platform can; where it cannot, TCP's own patience holds.
+        #[cfg(target_os = "linux")]
+        drop(socket2::SockRef::from(stream).set_tcp_user_timeout(limit));
     }
 }
 
 /// Does the same with whatever is inside.
 macro_rules! with {
     ($io:expr, $inner:ident => $do:expr) => {
-        match $io.get_mut() {
+        match $io {
             Io::Tcp($inner) => $do,
+            Io::Tls($inner) => $do,
+            Io::Unix($inner) => $do,
             Io::Other($inner) => $do,
         }
     };
@@ -92,13 +118,13 @@ macro_rules! with {
 
 impl AsyncRead for Io {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        with!(self, inner => Pin::new(inner).poll_read(cx, buf))
+        with!(self.get_mut(), inner => Pin::new(inner).poll_read(cx, buf))
     }
 }
 
 impl AsyncWrite for Io {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        with!(self, inner => Pin::new(inner).poll_write(cx, buf))
+        with!(self.get_mut(), inner => Pin::new(inner).poll_write(cx, buf))
     }
 
     fn poll_write_vectored(
@@ -106,21 +132,18 @@ impl AsyncWrite for Io {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        with!(self, inner => Pin::new(inner).poll_write_vectored(cx, slices))
+        with!(self.get_mut(), inner => Pin::new(inner).poll_write_vectored(cx, slices))
     }
 
     fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Tcp(inner) => inner.is_write_vectored(),
-            Self::Other(inner) => inner.is_write_vectored(),
-        }
+        with!(self, inner => inner.is_write_vectored())
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        with!(self, inner => Pin::new(inner).poll_flush(cx))
+        with!(self.get_mut(), inner => Pin::new(inner).poll_flush(cx))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        with!(self, inner => Pin::new(inner).poll_shutdown(cx))
+        with!(self.get_mut(), inner => Pin::new(inner).poll_shutdown(cx))
     }
 }

@@ -1,7 +1,7 @@
 //! Settings: where they come from, and what is said of those that cannot be used.
 
 use campus_chassis::{
-    AdminConfig, App, LogConfig, LogFormat, ServerConfig,
+    AdminConfig, App, ClientCertificate, LogConfig, LogFormat, ServerConfig, TlsVersion,
     config::{ByteSize, HumanDuration, Sources, load},
 };
 use serde::{Deserialize, Serialize};
@@ -102,6 +102,31 @@ fn variables_without_the_prefix_are_none_of_ours() {
 }
 
 #[test]
+fn a_section_within_a_section_and_lists_are_read_from_every_source() {
+    let toml = "[server]\nlisten = [\"127.0.0.1:1\", \"unix:/a,b\"]\nsocket_mode = \"0600\"\nallow = \"unix:uid=1\"\n\
+        [server.tls]\ncertificate = \"/c\"\nkey = \"/k\"\nmin_version = \"1.3\"\n";
+    let (_folder, path) = file("campus.toml", toml);
+    let yaml = "server:\n  listen: [\"127.0.0.1:1\", \"unix:/a,b\"]\n  socket_mode: \"0600\"\n  allow: unix:uid=1\n  \
+        tls:\n    certificate: /c\n    key: /k\n    min_version: 1.3\n";
+    let (_other, yaml) = file("campus.yaml", yaml);
+    let settings: Settings = load(Sources { file: Some(path), ..Sources::default() }).unwrap();
+    assert_eq!(settings, load(Sources { file: Some(yaml), ..Sources::default() }).unwrap());
+    assert_eq!(settings.server.listen.0.len(), 2);
+    let tls = &settings.server.tls;
+    assert_eq!((tls.key.clone(), tls.min_version, tls.client_ca.clone()), (Some("/k".into()), TlsVersion::V1_3, None));
+    let variables = env(&[
+        ("CAMPUS__SERVER__TLS__KEY", "/other"),
+        ("CAMPUS__SERVER__TLS__CLIENT_CERTIFICATE", "optional"),
+        ("CAMPUS__SERVER__LISTEN", "[::]:2, in-process:x"),
+        ("CAMPUS__SERVER__ALLOW", "unix:uid=1,in-process"),
+    ]);
+    let settings: Settings = load(variables).unwrap();
+    assert_eq!(settings.server.tls.key, Some("/other".into()));
+    assert_eq!(settings.server.tls.client_certificate, ClientCertificate::Optional);
+    assert_eq!((settings.server.listen.0.len(), settings.server.allow.0.len()), (2, 2));
+}
+
+#[test]
 fn an_unknown_setting_in_a_file_is_refused_with_the_nearest_one_and_the_file() {
     let (_folder, path) = file("campus.toml", "[server]\nmax_conections = 10\n");
     let line = refused(Sources { file: Some(path.clone()), ..Sources::default() });
@@ -128,6 +153,13 @@ fn a_value_of_the_wrong_type_is_named_with_what_is_expected() {
         ("CAMPUS__SERVER__MAX_CONNECTIONS", "many", "server.max_connections", "integer"),
         ("CAMPUS__SERVER__LISTEN", "localhost", "server.listen", "IP address"),
         ("CAMPUS__ADMIN__LISTEN", "localhost:51080", "admin.listen", "for example 127.0.0.1:50051 or [::1]:50051"),
+        ("CAMPUS__SERVER__LISTEN", "127.0.0.1:1,unix:", "server.listen", "unix:/path/of.sock"),
+        ("CAMPUS__SERVER__SOCKET_MODE", "rw", "server.socket_mode", "an octal mode in quotes"),
+        ("CAMPUS__SERVER__ALLOW", "everyone", "server.allow", "cert:NAME, unix:uid=NUMBER"),
+        ("CAMPUS__SERVER__TLS__MIN_VERSION", "1.1", "server.tls.min_version", "\"1.2\" or \"1.3\""),
+        ("CAMPUS__SERVER__TLS__CLIENT_CERTIFICATE", "maybe", "server.tls.client_certificate", "required or optional"),
+        ("CAMPUS__SERVER__TLS__KEYS", "x", "server.tls.keys", "did you mean \"server.tls.key\"?"),
+        ("CAMPUS__SERVER__TLS", "x", "server.tls", "section"),
         ("CAMPUS__SERVER__DRAIN_LIMIT", "20", "server.drain_limit", "expected a duration such as"),
         ("CAMPUS__SERVER__MAX_MESSAGE_IN", "4MB", "server.max_message_in", "expected a size such as"),
         ("CAMPUS__LOG__FORMAT", "xml", "log.format", "expected auto, pretty or json"),

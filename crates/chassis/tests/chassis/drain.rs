@@ -148,7 +148,7 @@ async fn a_second_signal_skips_the_wait() {
         .build()
         .unwrap();
     let channel =
-        tonic::transport::Endpoint::from_shared(format!("http://{}", app.grpc_addr())).unwrap().connect_lazy();
+        tonic::transport::Endpoint::from_shared(format!("http://{}", app.grpc_addr().unwrap())).unwrap().connect_lazy();
     let ended = tokio::spawn(app.run_until(async move {
         let _ = begin.await;
         Second(again)
@@ -205,7 +205,7 @@ async fn drain_hooks_run_when_health_has_turned() {
 #[tokio::test]
 async fn a_port_that_is_taken_is_one_clear_line() {
     let server = Server::start().await;
-    let config = ServerConfig { listen: server.grpc, ..server_config() };
+    let config = ServerConfig { listen: server.grpc.into(), ..server_config() };
     let error = App::builder(&config, &crate::support::admin_config()).build().unwrap_err();
     assert!(matches!(error, StartError::Listen { port: "gRPC", .. }));
     let line = error.to_string();

@@ -25,3 +25,4 @@ mod protocol;
 mod reflection;
 mod simulation;
 mod support;
+mod transport;

@@ -144,18 +144,15 @@ impl Drop for Own {
             pool.keep(session);
             return;
         }
-        // The caller has left early: the server is told to stop, and the connection is used again when it has.
+        // The caller has left early: the server is told to stop. The connection is not used again, since the word may
+        // arrive late and would stop another one's question.
         let connector = Arc::clone(&pool.connector);
         connector.engine.clone().spawn(async move {
-            let _permit = permit;
-            let stopping = async {
-                let tls = tls::connector(&connector.url).ok()?;
-                session.client().cancel_token().cancel_query(tls).await.ok()?;
-                session.client().check_connection().await.ok()
-            };
-            if let Ok(Some(())) = tokio::time::timeout(connector.connect_limit, stopping).await {
-                pool.keep(session);
+            if let Ok(tls) = tls::connector(&connector.url) {
+                let token = session.client().cancel_token();
+                let _ = tokio::time::timeout(connector.connect_limit, token.cancel_query(tls)).await;
             }
+            drop((session, permit));
         });
     }
 }

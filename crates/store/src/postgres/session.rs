@@ -21,6 +21,8 @@ use crate::{DatabaseUrl, PostgresConfig, StoreError};
 /// How many statements are kept ready on one connection; beyond, all are forgotten.
 const STATEMENTS: usize = 256;
 
+const SECOND: Duration = Duration::from_secs(1);
+
 pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 pub(super) struct Session {
@@ -143,7 +145,9 @@ impl Connector {
         let tls = tls::connector(&self.url).map_err(lasting)?;
         let mut config = self.url.config.clone();
         config.connect_timeout(self.connect_limit).tcp_user_timeout(2 * self.connect_limit);
-        config.keepalives_idle(self.connect_limit).keepalives_interval(self.connect_limit / 3).keepalives_retries(3);
+        // The system counts these in whole seconds.
+        let (idle, between) = (self.connect_limit.max(SECOND), (self.connect_limit / 3).max(SECOND));
+        config.keepalives_idle(idle).keepalives_interval(between).keepalives_retries(3);
         if config.get_application_name().is_none() {
             config.application_name(&*self.application);
         }

@@ -102,10 +102,12 @@ async fn read(session: &Session, shared: &Shared, wanted: &Wanted<'_>, token: i6
     let ((begun, locked, records), (requests, holders, state)) =
         join(begun, join3(asked, join_all(holding), client.query_one(&state, &[]))).await;
     let all = async {
+        // In the order they were sent: what comes behind a failure only says that there was one.
         begun?;
         locked?;
+        let (records, requests) = (records?, requests?);
         let holders = holders.into_iter().collect::<Result<Vec<_>, _>>()?;
-        found(wanted, &records?, &requests?, &holders).map(|found| (found, state))
+        found(wanted, &records, &requests, &holders).map(|found| (found, state))
     };
     let (found, state) = all.await.map_err(Failure::Undone)?;
     let state = state.map_err(Failure::Undone)?;
@@ -142,6 +144,18 @@ fn found(
     Ok(found)
 }
 
+/// Prepares statements, so that nothing has to be waited for when they are sent.
+async fn ready<'p>(
+    session: &Session,
+    steps: &'p [(&str, Params<'p>)],
+) -> Result<Vec<(Statement, &'p Params<'p>)>, Error> {
+    let mut ready = Vec::with_capacity(steps.len());
+    for (sql, params) in steps {
+        ready.push((session.statement(sql).await?, params));
+    }
+    Ok(ready)
+}
+
 async fn step(client: &Client, statement: &Statement, params: &Params<'_>) -> Result<u64, Error> {
     client.execute_raw(statement, params.iter().map(|param| &**param as &(dyn ToSql + Sync))).await
 }
@@ -172,27 +186,23 @@ async fn write(
     if !plan.requests.is_empty() {
         steps.push((&sql.put_requests, requests(plan)));
     }
+    // Behind the new changes, since some of them may be too many already.
+    let mut last: Vec<(&str, Params<'_>)> = vec![(&sql.log, changes(plan, count, token))];
     if before > head.oldest {
-        steps.push((&sql.drop_changes, vec![Box::new(before.cast_signed())]));
+        last.push((&sql.drop_changes, vec![Box::new(before.cast_signed())]));
     }
-    let log = (sql.log.as_str(), changes(plan, count, token));
-    let prepared = async {
-        let mut ready = Vec::with_capacity(steps.len());
-        for (sql, params) in &steps {
-            ready.push((session.statement(sql).await?, params));
-        }
-        Ok((ready, session.statement(&sql.advance).await?, session.statement(log.0).await?))
-    };
-    let (ready, advance, log_statement) = prepared.await.map_err(Some)?;
+    let first = ready(session, &steps).await.map_err(Some)?;
+    let last = ready(session, &last).await.map_err(Some)?;
+    let advance = session.statement(&sql.advance).await.map_err(Some)?;
     let notify = session.statement("SELECT pg_notify($1, '')").await.map_err(Some)?;
     let moved: [&(dyn ToSql + Sync); 3] = [&count, &before.cast_signed(), &now()];
     let channel: [&(dyn ToSql + Sync); 1] = [&sql.channel];
     // The row that orders commits is changed last. The others are told when the commit is done, since telling as part
     // of it would make all commits of the database wait for each other.
     let flight = join5(
-        join_all(ready.iter().map(|(statement, params)| step(client, statement, params))),
+        join_all(first.iter().map(|(statement, params)| step(client, statement, params))),
         client.query_one(&advance, &moved),
-        step(client, &log_statement, &log.1),
+        join_all(last.iter().map(|(statement, params)| step(client, statement, params))),
         client.batch_execute("COMMIT"),
         client.execute(&notify, &channel),
     );
@@ -204,7 +214,9 @@ async fn write(
         step.map_err(certain)?;
     }
     let advanced = advanced.map_err(certain)?;
-    logged.map_err(certain)?;
+    for step in logged {
+        step.map_err(certain)?;
+    }
     // An error here need not mean that it was undone, unless the database says that it was.
     committed.map_err(|error| Some(error).filter(is_retryable))?;
     Ok(Head::of(&advanced))

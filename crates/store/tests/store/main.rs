@@ -9,9 +9,13 @@ mod failures;
 #[cfg(test)]
 mod open;
 #[cfg(test)]
+mod outages;
+#[cfg(test)]
 mod pages;
 #[cfg(test)]
 mod retention;
+#[cfg(test)]
+mod server;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -154,6 +154,20 @@ async fn a_column_cannot_become_unique_while_records_share_a_value() {
     assert!(store.get("p/1").await.unwrap().is_some(), "nothing was lost");
 }
 
+async fn columns_whose_derivation_is_counted_up_are_filled_anew(folder: Folder) {
+    let store = folder.open().await;
+    write(&store, create("p/1", "Ada", "", 36)).await;
+    store.close().await.unwrap();
+    let louder =
+        |body: &[u8]| vec![Value::Text(field(body, 0).to_uppercase()), Value::Text(String::new()), Value::Integer(1)];
+    let changed = Table { derivation: 1, ..with_columns(table().columns, louder) };
+    let store = Store::open(folder.config(), changed).await.unwrap();
+    let shouted =
+        Expr::Compare { column: ColumnRef::Column(0), op: CompareOp::Eq, value: Value::Text("ADA".to_owned()) };
+    let page = store.page(&Query { filter: Some(shouted), ..Query::default() }, 5).await.unwrap();
+    assert_eq!(page.rows.len(), 1);
+}
+
 async fn a_declaration_that_derives_too_few_values_is_an_error_of_the_program(folder: Folder) {
     let store = folder.open().await;
     write(&store, create("p/1", "Ada", "", 1)).await;
@@ -197,6 +211,7 @@ async fn names_that_sql_would_trip_over_are_refused(folder: Folder) {
 }
 
 on_both! {
+    columns_whose_derivation_is_counted_up_are_filled_anew
     a_store_that_is_dropped_ends_and_everything_written_is_there_again
     columns_that_were_declared_otherwise_are_filled_from_the_bodies
     a_declaration_that_derives_too_few_values_is_an_error_of_the_program

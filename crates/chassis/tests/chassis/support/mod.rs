@@ -11,7 +11,7 @@ pub(crate) use probe::{DESCRIPTOR_PACKAGE, Note, Probe, descriptors};
 pub(crate) use raw::{Frame, GOAWAY, HEADERS, PING, Raw};
 
 use campus_chassis::{
-    AdminConfig, App, AppBuilder, BuildInfo, Handle, Health, RunError, ServerConfig, config::HumanDuration,
+    AdminConfig, App, AppBuilder, BuildInfo, Handle, Health, Listen, RunError, ServerConfig, config::HumanDuration,
 };
 use http::uri::PathAndQuery;
 use std::{net::SocketAddr, time::Duration};
@@ -29,6 +29,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// A running server.
 pub(crate) struct Server {
     pub(crate) grpc: SocketAddr,
+    pub(crate) addresses: Listen,
     pub(crate) admin: SocketAddr,
     pub(crate) handle: Handle,
     pub(crate) health: Health,
@@ -80,9 +81,10 @@ impl Server {
             .build_info(BuildInfo::new("probe", "1.2.3", "abc"))
             .service(probe.clone());
         let app = more(builder).build().unwrap();
-        let (grpc, admin, handle, health) = (app.grpc_addr(), app.admin_addr(), app.handle(), app.health());
+        let addresses = app.grpc_addresses().clone();
+        let (grpc, admin, handle, health) = (app.grpc_addr().unwrap(), app.admin_addr(), app.handle(), app.health());
         let ended = tokio::spawn(app.run_until(std::future::pending::<()>()));
-        Self { grpc, admin, handle, health, probe, ended }
+        Self { grpc, addresses, admin, handle, health, probe, ended }
     }
 
     pub(crate) async fn channel(&self) -> Channel {

@@ -20,7 +20,7 @@ type Guide = PersonGuideClient<Channel>;
 
 /// An empty book, which lasts as long as the first of the two.
 async fn book() -> (Campus, Guide) {
-    let campus = Campus::start(&PARTS);
+    let campus = super::ENGINE.start(&PARTS);
     let guide = Guide::new(campus.channel().await);
     (campus, guide)
 }

@@ -1,0 +1,230 @@
+//! Who may call: rules over what is known of the other end of a connection.
+
+use super::{Address, Listen};
+use crate::config::{BadUnit, List, OutOfRange};
+use campus_call::{Certificate, Peer, Transport};
+use std::{fmt, net::IpAddr, str::FromStr};
+
+const FORM: &str = "cert:NAME, unix:uid=NUMBER, unix:gid=NUMBER, address:IP/BITS or in-process";
+
+/// One kind of caller that is allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// `cert:NAME`: the client's certificate has this DNS name, URI or common name. A first label `*` stands for any one label
+    /// of a DNS name.
+    Certificate(String),
+    /// `unix:uid=1000`: the client's process belongs to this user.
+    User(u32),
+    /// `unix:gid=100`: the client's process has this group as its first.
+    Group(u32),
+    /// `address:10.0.0.0/8`: the client's address is in this network; without `/BITS` it is this one.
+    Network(IpAddr, u8),
+    /// `in-process`: the client is of this process.
+    InProcess,
+}
+
+/// Callers that are allowed; none: everyone is.
+pub type Allow = List<Rule>;
+
+impl FromStr for Rule {
+    type Err = BadUnit;
+
+    fn from_str(text: &str) -> Result<Self, BadUnit> {
+        let rule = match text.split_once(':') {
+            Some(("cert", name)) if !name.is_empty() => Some(Self::Certificate(name.to_owned())),
+            Some(("unix", id)) => match id.split_once('=') {
+                Some(("uid", id)) => id.parse().ok().map(Self::User),
+                Some(("gid", id)) => id.parse().ok().map(Self::Group),
+                _ => None,
+            },
+            Some(("address", network)) => read_network(network),
+            None if text == "in-process" => Some(Self::InProcess),
+            _ => None,
+        };
+        rule.ok_or(BadUnit(FORM))
+    }
+}
+
+fn read_network(text: &str) -> Option<Rule> {
+    let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+    let address: IpAddr = address.parse().ok()?;
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    let bits = bits.map_or(Some(most), |bits| bits.parse().ok())?;
+    (bits <= most).then_some(Rule::Network(address, bits))
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Certificate(name) => write!(f, "cert:{name}"),
+            Self::User(id) => write!(f, "unix:uid={id}"),
+            Self::Group(id) => write!(f, "unix:gid={id}"),
+            Self::Network(address, bits) => write!(f, "address:{address}/{bits}"),
+            Self::InProcess => f.write_str("in-process"),
+        }
+    }
+}
+
+impl Rule {
+    fn admits(&self, peer: &Peer) -> bool {
+        match self {
+            Self::Certificate(name) => peer.certificate.as_ref().is_some_and(|shown| has_name(shown, name)),
+            Self::User(id) => peer.unix.is_some_and(|unix| unix.uid == *id),
+            Self::Group(id) => peer.unix.is_some_and(|unix| unix.gid == *id),
+            Self::Network(network, bits) => {
+                peer.address.is_some_and(|address| is_within(address.ip().to_canonical(), *network, *bits))
+            }
+            Self::InProcess => peer.transport == Transport::InProcess,
+        }
+    }
+
+    /// What the rule needs to ever match, if the server does not have it.
+    fn lacks(&self, listen: &Listen, checks_certificates: bool) -> Option<&'static str> {
+        let has = |wanted: fn(&Address) -> bool| listen.0.iter().any(wanted);
+        let (there, needed) = match self {
+            Self::Certificate(_) => (
+                checks_certificates && has(|address| address.tcp().is_some()),
+                "server.tls.client_ca and a TCP address in server.listen",
+            ),
+            Self::User(_) | Self::Group(_) => {
+                (has(|address| matches!(address, Address::Unix(_))), "a Unix socket in server.listen")
+            }
+            Self::Network(..) => (has(|address| address.tcp().is_some()), "a TCP address in server.listen"),
+            Self::InProcess => {
+                (has(|address| matches!(address, Address::InProcess(_))), "an in-process name in server.listen")
+            }
+        };
+        (!there).then_some(needed)
+    }
+}
+
+impl Allow {
+    /// Whether this caller may call.
+    #[must_use]
+    pub fn admits(&self, peer: &Peer) -> bool {
+        self.0.is_empty() || self.0.iter().any(|rule| rule.admits(peer))
+    }
+
+    /// Refuses rules that no connection could ever match.
+    pub(crate) fn check(&self, listen: &Listen, checks_certificates: bool) -> Result<(), OutOfRange> {
+        for rule in &self.0 {
+            if let Some(needed) = rule.lacks(listen, checks_certificates) {
+                let possible = format!("no connection can match it without {needed}").into();
+                return Err(OutOfRange { setting: "server.allow", value: format!("\"{rule}\""), possible });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn has_name(shown: &Certificate, name: &str) -> bool {
+    shown.dns_names.iter().any(|dns| is_dns_name(dns, name))
+        || shown.uris.iter().any(|uri| uri == name)
+        || shown.common_name.as_deref() == Some(name)
+}
+
+/// DNS names know no case; `*` is one whole label, the first (as in RFC 9525, 6.3).
+fn is_dns_name(shown: &str, name: &str) -> bool {
+    match name.strip_prefix("*.") {
+        Some(parent) => {
+            shown.split_once('.').is_some_and(|(label, rest)| !label.is_empty() && rest.eq_ignore_ascii_case(parent))
+        }
+        None => shown.eq_ignore_ascii_case(name),
+    }
+}
+
+fn is_within(address: IpAddr, network: IpAddr, bits: u8) -> bool {
+    let (address, network, width) = match (address, network) {
+        (IpAddr::V4(address), IpAddr::V4(network)) => (address.to_bits().into(), network.to_bits().into(), 32),
+        (IpAddr::V6(address), IpAddr::V6(network)) => (address.to_bits(), network.to_bits(), 128),
+        _ => return false,
+    };
+    let (address, network): (u128, u128) = (address, network);
+    let host_bits = u32::from(width - bits);
+    // A shift by all 128 bits leaves nothing to compare.
+    (address ^ network).checked_shr(host_bits).unwrap_or(0) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use campus_call::UnixCredentials;
+
+    fn allow(rules: &str) -> Allow {
+        rules.parse().unwrap()
+    }
+
+    fn from(address: &str) -> Peer {
+        Peer { address: Some(format!("{address}:1").parse().unwrap()), ..Peer::of(Transport::Tcp) }
+    }
+
+    #[test]
+    fn an_empty_list_allows_everyone() {
+        assert!(allow("").admits(&from("10.1.2.3")));
+    }
+
+    #[test]
+    fn a_network_is_what_its_first_bits_say() {
+        for (rule, address, admitted) in [
+            ("address:10.0.0.0/8", "10.255.0.1", true),
+            ("address:10.0.0.0/8", "11.0.0.1", false),
+            ("address:10.0.0.7", "10.0.0.7", true),
+            ("address:10.0.0.7", "10.0.0.6", false),
+            ("address:0.0.0.0/0", "192.0.2.1", true),
+            ("address:0.0.0.0/0", "[2001:db8::1]", false),
+            ("address:::/0", "[2001:db8::1]", true),
+            ("address:2001:db8::/32", "[2001:db8:1::1]", true),
+            ("address:2001:db8::/32", "[2001:db9::1]", false),
+            ("address:10.0.0.0/8", "[::ffff:10.0.0.1]", true),
+        ] {
+            assert_eq!(allow(rule).admits(&from(address)), admitted, "{rule} {address}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_is_known_by_any_of_its_names() {
+        let shown = Certificate {
+            common_name: Some("Old Name".into()),
+            dns_names: vec!["web.campus.example".into()],
+            uris: vec!["spiffe://campus/web".into()],
+        };
+        let peer = Peer { certificate: Some(shown), ..Peer::of(Transport::Tcp) };
+        for (rule, admitted) in [
+            ("cert:web.campus.example", true),
+            ("cert:WEB.campus.example", true),
+            ("cert:*.campus.example", true),
+            ("cert:*.example", false),
+            ("cert:*.web.campus.example", false),
+            ("cert:spiffe://campus/web", true),
+            ("cert:spiffe://campus/", false),
+            ("cert:Old Name", true),
+            ("cert:other,in-process", false),
+            ("cert:other,cert:Old Name", true),
+        ] {
+            assert_eq!(allow(rule).admits(&peer), admitted, "{rule}");
+            assert!(!allow(rule).admits(&from("10.0.0.1")), "{rule}");
+        }
+    }
+
+    #[test]
+    fn the_owner_of_a_process_is_told_by_user_or_group() {
+        let unix = Some(UnixCredentials { uid: 1000, gid: 100, pid: None });
+        let peer = Peer { unix, ..Peer::of(Transport::Unix) };
+        for (rule, admitted) in
+            [("unix:uid=1000", true), ("unix:gid=100", true), ("unix:uid=100", false), ("in-process", false)]
+        {
+            assert_eq!(allow(rule).admits(&peer), admitted, "{rule}");
+        }
+        assert!(allow("in-process").admits(&Peer::of(Transport::InProcess)));
+    }
+
+    #[test]
+    fn what_is_no_rule_is_refused() {
+        for text in ["cert:", "unix:1", "unix:uid=x", "address:10.0.0.0/33", "address:x", "in-process:x", "everyone"] {
+            assert!(text.parse::<Rule>().is_err(), "{text}");
+        }
+        for text in ["cert:*.a.b", "unix:uid=0", "unix:gid=1", "address:10.0.0.0/8", "in-process"] {
+            assert_eq!(text.parse::<Rule>().unwrap().to_string(), text);
+        }
+    }
+}

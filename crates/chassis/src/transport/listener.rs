@@ -1,0 +1,150 @@
+//! Sockets that are listened on.
+
+use super::{
+    Address, Listen, Stream, in_process,
+    tls::Tls,
+    unix::{self, SocketFile},
+};
+use campus_call::{Peer, Transport, UnixCredentials};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::{io, net::SocketAddr, sync::Arc};
+use tokio::io::DuplexStream;
+
+/// Connections the kernel keeps until they are accepted.
+const BACKLOG: i32 = 1024;
+
+/// An address that is bound; connections wait until it is [started](Listener::start).
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) address: Address,
+    socket: Bound,
+}
+
+#[derive(Debug)]
+enum Bound {
+    Tcp(std::net::TcpListener, Option<Arc<Tls>>),
+    // The file goes first, while nobody else can have its number.
+    Unix(SocketFile, std::os::unix::net::UnixListener),
+    InProcess(in_process::Listener),
+}
+
+impl Listener {
+    /// Binds `address`, one of `all`. TCP connections are encrypted if there is `tls`; a Unix socket gets the `mode`.
+    pub(crate) fn bind(address: &Address, all: &Listen, tls: Option<&Arc<Tls>>, mode: u32) -> io::Result<Self> {
+        let (address, socket) = match address {
+            Address::Tcp(address) => {
+                let listener = tcp(*address, all)?;
+                (Address::Tcp(listener.local_addr()?), Bound::Tcp(listener, tls.cloned()))
+            }
+            Address::Unix(path) => {
+                let (listener, file) = unix::listen(path, mode, BACKLOG)?;
+                (address.clone(), Bound::Unix(file, listener))
+            }
+            Address::InProcess(name) => (address.clone(), Bound::InProcess(in_process::Listener::bind(name)?)),
+        };
+        Ok(Self { address, socket })
+    }
+
+    /// Begins to accept, on this thread's event loop.
+    pub(crate) fn start(self) -> io::Result<Accepting> {
+        Ok(match self.socket {
+            Bound::Tcp(listener, tls) => Accepting::Tcp(tokio::net::TcpListener::from_std(listener)?, tls),
+            Bound::Unix(file, listener) => Accepting::Unix(file, tokio::net::UnixListener::from_std(listener)?),
+            Bound::InProcess(listener) => Accepting::InProcess(listener),
+        })
+    }
+}
+
+/// Binds `address` and listens on it, without blocking.
+pub(crate) fn tcp(address: SocketAddr, all: &Listen) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // A restarted server must not wait for old connections to be forgotten.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        // `[::]` is both versions of IP, unless the other one is listed as well.
+        let listed =
+            |other: SocketAddr| other.is_ipv4() && other.ip().is_unspecified() && other.port() == address.port();
+        socket.set_only_v6(all.0.iter().filter_map(Address::tcp).any(listed))?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// A socket whose connections are accepted.
+#[derive(Debug)]
+pub(crate) enum Accepting {
+    /// Encrypted if there is something to do so with.
+    Tcp(tokio::net::TcpListener, Option<Arc<Tls>>),
+    /// With its file, which goes first.
+    Unix(SocketFile, tokio::net::UnixListener),
+    /// Of this process.
+    InProcess(in_process::Listener),
+}
+
+impl Accepting {
+    /// The next connection, and what is known of its other end.
+    pub(crate) async fn accept(&mut self) -> io::Result<(Stream, Peer)> {
+        match self {
+            Self::Tcp(listener, tls) => {
+                let (stream, address) = listener.accept().await?;
+                Ok(of_tcp(stream.into_std()?, address, tls.as_ref()))
+            }
+            Self::Unix(_, listener) => of_unix(listener.accept().await?.0),
+            Self::InProcess(listener) => Ok(of_process(listener.accept().await)),
+        }
+    }
+
+    /// Accepts no more, but for what waits already; asked without the event loop, which may not have heard of the last ones
+    /// yet.
+    pub(crate) fn close(self) -> Vec<(Stream, Peer)> {
+        match self {
+            Self::Tcp(listener, tls) => {
+                let accept = |listener: &std::net::TcpListener| {
+                    let (stream, address) = listener.accept()?;
+                    stream.set_nonblocking(true)?;
+                    Ok(of_tcp(stream, address, tls.as_ref()))
+                };
+                listener.into_std().map(|listener| all(|| accept(&listener))).unwrap_or_default()
+            }
+            Self::Unix(file, listener) => {
+                // From here on nobody finds the way.
+                drop(file);
+                let accept = |listener: &std::os::unix::net::UnixListener| {
+                    let (stream, _) = listener.accept()?;
+                    stream.set_nonblocking(true)?;
+                    of_unix(tokio::net::UnixStream::from_std(stream)?)
+                };
+                listener.into_std().map(|listener| all(|| accept(&listener))).unwrap_or_default()
+            }
+            Self::InProcess(listener) => listener.close().into_iter().map(of_process).collect(),
+        }
+    }
+}
+
+fn all<T>(accept: impl Fn() -> io::Result<T>) -> Vec<T> {
+    std::iter::from_fn(|| accept().ok()).collect()
+}
+
+fn of_tcp(stream: std::net::TcpStream, address: SocketAddr, tls: Option<&Arc<Tls>>) -> (Stream, Peer) {
+    // Over a socket for both versions of IP, version 4 comes in the clothes of 6.
+    let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+    let peer = Peer { address: Some(address), tls: tls.is_some(), ..Peer::of(Transport::Tcp) };
+    let stream = match tls {
+        Some(tls) => Stream::Tls(stream, Arc::clone(tls)),
+        None => Stream::Tcp(stream),
+    };
+    (stream, peer)
+}
+
+fn of_unix(stream: tokio::net::UnixStream) -> io::Result<(Stream, Peer)> {
+    let of = |who: tokio::net::unix::UCred| UnixCredentials { uid: who.uid(), gid: who.gid(), pid: who.pid() };
+    let peer = Peer { unix: stream.peer_cred().ok().map(of), ..Peer::of(Transport::Unix) };
+    Ok((Stream::Unix(stream.into_std()?), peer))
+}
+
+fn of_process(stream: DuplexStream) -> (Stream, Peer) {
+    (Stream::Other(Box::new(stream)), Peer::of(Transport::InProcess))
+}
