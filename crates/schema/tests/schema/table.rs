@@ -77,7 +77,7 @@ fn methods_come_with_their_types_patterns_and_routes() {
     assert_eq!(streaming("WatchEmployees"), (false, true));
     assert_eq!(streaming("ImportEmployees"), (true, false));
     assert_eq!(streaming("LookupEmployees"), (true, true));
-    assert_eq!(CAMPUS.schema.services().len(), 2);
+    assert_eq!(CAMPUS.schema.services().len(), 3);
     assert!(CAMPUS.schema.service("Nothing").is_none());
 }
 
