@@ -20,7 +20,8 @@ const RECORDS: usize = 5_000;
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
     let rounds = args.iter().find_map(|arg| arg.parse().ok()).unwrap_or(5);
-    let wanted = |scene: &str| args.iter().all(|arg| arg.parse::<usize>().is_ok() || arg == scene);
+    let named: Vec<&String> = args.iter().filter(|arg| arg.parse::<usize>().is_err()).collect();
+    let wanted = |scene: &str| named.is_empty() || named.iter().any(|name| *name == scene);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         if wanted("telemetry") {
