@@ -11,7 +11,7 @@ pub fn current() -> Option<Call> {
     CURRENT.try_with(|current| current.try_borrow().ok().and_then(|call| call.clone())).ok().flatten()
 }
 
-/// Whether spans are recorded for the [`current`] call.
+/// Whether spans are recorded for the [`current()`] call.
 #[must_use]
 pub fn is_sampled() -> bool {
     let asked =
@@ -19,12 +19,12 @@ pub fn is_sampled() -> bool {
     asked.unwrap_or(false)
 }
 
-/// Makes `call` the [`current`] one until the guard is dropped. Meant for one poll of a future.
+/// Makes `call` the [`current()`] one until the guard is dropped. Meant for one poll of a future.
 pub fn enter(call: &Call) -> Entered {
     Entered { before: CURRENT.with(|current| current.replace(Some(call.clone()))), here: PhantomData }
 }
 
-/// Ends what [`enter`] began.
+/// Ends what [`enter()`] began.
 #[derive(Debug)]
 #[must_use]
 pub struct Entered {

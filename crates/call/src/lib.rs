@@ -1,7 +1,7 @@
 //! What is known of the call that is being served: who asks, until when, under which id.
 //!
 //! The chassis makes a [`Call`] for each call, puts it into the extensions of the request, and keeps it at hand in
-//! [`current`] while the handler or the reply's stream is polled; so the store, logs and spans can see it without every
+//! [`current()`] while the handler or the reply's stream is polled; so the store, logs and spans can see it without every
 //! function in between passing it on. This crate knows nothing of gRPC, TLS or telemetry.
 
 mod call;

@@ -83,10 +83,11 @@ impl Collector {
                         match tls {
                             None => serve(tcp, manner, got).await,
                             // A client that does not trust it ends the handshake.
-                            Some(tls) => match tls.accept(tcp).await {
-                                Ok(stream) => serve(stream, manner, got).await,
-                                Err(_) => {}
-                            },
+                            Some(tls) => {
+                                if let Ok(stream) = tls.accept(tcp).await {
+                                    serve(stream, manner, got).await;
+                                }
+                            }
                         }
                     });
                 }
