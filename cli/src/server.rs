@@ -101,9 +101,9 @@ fn serve(
     let internal = |error: std::io::Error| StartError::new(&error, exit::INTERNAL);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(internal)?;
     runtime.block_on(async {
+        let shutdown = signals::shutdown().map_err(internal)?;
         let host = Host::build_observed(settings, &PARTS, build_info("campus"), observer).await;
         let host = host.map_err(|error| StartError::new(&error, error.exit_code()))?;
-        let shutdown = signals::shutdown().map_err(internal)?;
         // Who started it waits for this line; if nobody does any more, it serves all the same.
         let _ = tell.send((host.grpc_addresses().clone(), host.admin_addr()));
         host.run_until(shutdown).await.map_err(|error| StartError::new(&error, error.exit_code()))

@@ -9,18 +9,18 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
-    task::JoinSet,
+    task::{AbortHandle, JoinSet},
 };
 use tonic::body::Body;
 use tower::Service;
 
-/// Connections at once; probes and scrapes need a handful.
+/// Connections at once; probes and scrapes need a handful. A further one takes the place of the oldest, so that nobody can
+/// keep a probe out.
 const MAX_CONNECTIONS: usize = 256;
-/// How long a request's head may take.
+/// How long a connection may take to say anything, and a request's head to come.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// An event loop that does not turn within this is not alive.
 const TURN_LIMIT: Duration = Duration::from_secs(5);
@@ -52,17 +52,15 @@ pub(crate) struct Admin {
 
 /// Serves until it is dropped.
 pub(crate) async fn serve(listener: TcpListener, admin: Admin) {
-    let (admin, places) = (Arc::new(admin), Arc::new(Semaphore::new(MAX_CONNECTIONS)));
-    let mut connections = JoinSet::new();
+    let (admin, mut connections, mut oldest) = (Arc::new(admin), JoinSet::new(), VecDeque::new());
     loop {
-        let Ok(permit) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let admin = Arc::clone(&admin);
-                connections.spawn(async move {
-                    connection(admin, stream).await;
-                    drop(permit);
-                });
+                oldest.push_back(connections.spawn(connection(Arc::clone(&admin), stream)));
+                oldest.retain(|connection: &AbortHandle| !connection.is_finished());
+                if oldest.len() > MAX_CONNECTIONS {
+                    oldest.pop_front().inspect(AbortHandle::abort);
+                }
             }
             Err(error) => {
                 tracing::debug!(%error, "admin port: no connection accepted");
@@ -74,6 +72,9 @@ pub(crate) async fn serve(listener: TcpListener, admin: Admin) {
 }
 
 async fn connection(admin: Arc<Admin>, stream: TcpStream) {
+    if !matches!(tokio::time::timeout(HEAD_LIMIT, stream.peek(&mut [0])).await, Ok(Ok(1))) {
+        return;
+    }
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(HEAD_LIMIT).keep_alive_timeout(HEAD_LIMIT);

@@ -8,12 +8,21 @@ use campus_call::SPANS;
 use campus_telemetry::Telemetry;
 use std::io::{self, IsTerminal};
 use tracing::level_filters::LevelFilter;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{
     EnvFilter,
     filter::{FilterExt, filter_fn},
     fmt::{self, format::JsonFields},
     prelude::*,
 };
+
+/// Lines that wait for whoever reads stderr. More are dropped: nobody who logs waits.
+const LINES: usize = 16_384;
+
+/// Writes what waits when it is dropped, for a second at most.
+#[derive(Debug)]
+#[must_use]
+pub struct LogGuard(#[expect(dead_code, reason = "it works by being dropped")] WorkerGuard);
 
 /// Logging cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +43,7 @@ pub enum LogError {
 ///
 /// # Errors
 /// [`LogError`] for a level that is not one, and at the second call.
-pub fn init(config: &LogConfig, telemetry: Option<&Telemetry>) -> Result<(), LogError> {
+pub fn init(config: &LogConfig, telemetry: Option<&Telemetry>) -> Result<LogGuard, LogError> {
     // What is meant for the collector is no log, whatever the level.
     let no_spans = filter_fn(|about| about.target() != SPANS).with_max_level_hint(LevelFilter::TRACE);
     let filter = no_spans.and(filter(&config.level)?);
@@ -48,7 +57,8 @@ pub fn init(config: &LogConfig, telemetry: Option<&Telemetry>) -> Result<(), Log
         layer.with_filter(only_spans)
     });
     let registry = tracing_subscriber::registry().with(spans);
-    let layer = fmt::layer().with_writer(io::stderr);
+    let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(LINES).finish(io::stderr());
+    let layer = fmt::layer().with_writer(writer);
     let started = if pretty {
         let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let format = Called::pretty(fmt::format().with_ansi(colour));
@@ -59,7 +69,7 @@ pub fn init(config: &LogConfig, telemetry: Option<&Telemetry>) -> Result<(), Log
     };
     started.map_err(|_| LogError::Twice)?;
     panics::log_others();
-    Ok(())
+    Ok(LogGuard(guard))
 }
 
 fn filter(level: &str) -> Result<EnvFilter, LogError> {

@@ -150,7 +150,7 @@ impl ServerConfig {
             Range::new("server.shards", &self.shards, 0..=256, "1 to 256, or 0 for one a core"),
             Range::new("server.max_connections", &self.max_connections, 1..=1 << 28, "1 to 268435456 must be allowed"),
             Range::new("server.max_streams", &self.max_streams, 1..=(1 << 31) - 1, "1 to 2147483647 must be allowed"),
-            Range::new("server.max_message_in", &self.max_message_in, 1..=u64::MAX, "at least 1B must be allowed"),
+            Range::new("server.max_message_in", &self.max_message_in, 1..=u32::MAX.into(), "1B to 4GiB - 1B must be allowed"),
             Range::optional("server.max_message_out", self.max_message_out.as_ref(), 1..=u64::MAX, "at least 1B must be allowed; leave it out for no limit"),
             Range::new("server.max_header_list", &self.max_header_list, 1 << 10..=1 << 24, "headers are 1KiB to 16MiB"),
             Range::new("server.max_frame", &self.max_frame, 1 << 14..=(1 << 24) - 1, "a frame is 16KiB to 16MiB - 1B"),

@@ -4,7 +4,7 @@ use crate::Skip;
 use std::io;
 use tokio::sync::mpsc;
 
-/// Ends at the first SIGTERM or SIGINT; SIGINT leaves `drain_delay` out. Its output waits for the second one, which skips
+/// Ends at the first SIGTERM, SIGHUP (a terminal that is closed) or SIGINT; SIGINT leaves `drain_delay` out. Its output waits for the second one, which skips
 /// the rest of the drain: hand it to [`App::run_until`](crate::App::run_until) as it is.
 ///
 /// The signals are taken over when this is called, not when it is polled.
@@ -57,12 +57,15 @@ fn listen() -> io::Result<mpsc::Receiver<&'static str>> {
     // Else a file that may not grow (`ulimit -f`) ends the process; taken over, it is an error of that write.
     drop(signal(SignalKind::from_raw(SIGXFSZ))?);
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let detached = ignores_hangup();
+    let mut hangup = signal(SignalKind::hangup())?;
     let (seen, receiver) = mpsc::channel(1);
     tokio::spawn(async move {
         loop {
             let name = tokio::select! {
                 Some(()) = terminate.recv() => "SIGTERM",
                 Some(()) = interrupt.recv() => INTERRUPT,
+                Some(()) = hangup.recv(), if !detached => "SIGHUP",
                 () = seen.closed() => return,
                 else => return,
             };
@@ -72,6 +75,15 @@ fn listen() -> io::Result<mpsc::Receiver<&'static str>> {
         }
     });
     Ok(receiver)
+}
+
+/// Whether the process was started so that it outlives its terminal (`nohup`). Linux tells; elsewhere the answer is no.
+#[cfg(unix)]
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // A bit for each signal, the lowest for number 1.
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
 #[cfg(not(unix))]

@@ -37,6 +37,7 @@ pub struct Observer {
     telemetry: Option<Telemetry>,
     tracer: Tracer,
     limit: Duration,
+    _logs: logs::LogGuard,
 }
 
 impl Observer {
@@ -48,8 +49,8 @@ impl Observer {
         let variables = campus_telemetry::Settings::from_env(&info.name, &info.version)?;
         let tracer = Tracer::new(variables.sampler, variables.propagates);
         let telemetry = if variables.is_on() { Some(Telemetry::start(variables, &info.version)?) } else { None };
-        logs::init(&settings.log, telemetry.as_ref())?;
-        Ok(Self { telemetry, tracer, limit: settings.telemetry.flush_limit.get() })
+        let logs = logs::init(&settings.log, telemetry.as_ref())?;
+        Ok(Self { telemetry, tracer, limit: settings.telemetry.flush_limit.get(), _logs: logs })
     }
 
     /// What traces calls.

@@ -82,16 +82,18 @@ fn run(binary: &'static str, flags: Flags, own: Vec<(String, String)>, part: Par
 
 async fn serve(settings: &Settings, part: Part, info: BuildInfo, observer: &mut Observer) -> u8 {
     let binary = info.name.clone();
+    // Taken over before the start, which may take long: a signal that comes meanwhile counts when it is done.
+    let shutdown = match signals::shutdown() {
+        Ok(shutdown) => shutdown,
+        Err(error) => return complain(&binary, &error, exit::INTERNAL),
+    };
     let host = match Host::build_observed(settings, &[part], info, observer).await {
         Ok(host) => host,
         Err(error) => return complain(&binary, &error, error.exit_code()),
     };
-    match signals::shutdown() {
-        Ok(shutdown) => match host.run_until(shutdown).await {
-            Ok(()) => exit::DONE,
-            Err(error) => complain(&binary, &error, error.exit_code()),
-        },
-        Err(error) => complain(&binary, &error, exit::INTERNAL),
+    match host.run_until(shutdown).await {
+        Ok(()) => exit::DONE,
+        Err(error) => complain(&binary, &error, error.exit_code()),
     }
 }
 

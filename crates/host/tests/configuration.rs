@@ -39,7 +39,7 @@ async fn a_setting_that_makes_no_sense_is_refused_by_its_full_name_before_a_fold
         ("store.queue_size", "0", "is \"0B\": at least 1MiB is needed"),
         ("store.keep_changes", "0s", "is \"0s\": at least 1s is needed"),
         ("store.max_changes", "0", "is 0: at least 1 must be kept"),
-        ("server.max_message_in", "0", "is \"0B\": at least 1B must be allowed"),
+        ("server.max_message_in", "0", "is \"0B\": 1B to 4GiB - 1B must be allowed"),
         ("admin.ready_limit", "0s", "is \"0s\": at least 1ms is needed"),
     ] {
         let dir = std::env::temp_dir().join(format!("campus-refused-{}", std::process::id()));

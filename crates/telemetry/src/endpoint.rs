@@ -107,7 +107,11 @@ fn address(variable: &Variable, signal: Signal, protocol: Protocol, insecure: bo
         _ => return Err(variable.error(advice)),
     };
     let uri: Uri = text.parse().map_err(|_| variable.error(advice))?;
-    if uri.host().is_none_or(str::is_empty) || uri.authority().is_some_and(|a| a.as_str().contains('@')) {
+    let authority = uri.authority().map_or("", http::uri::Authority::as_str);
+    // A port that is none would silently become that of the scheme.
+    let port_is_none =
+        authority.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']')) && uri.port_u16().is_none();
+    if uri.host().is_none_or(str::is_empty) || authority.contains('@') || port_is_none || uri.query().is_some() {
         return Err(variable.error(advice));
     }
     match protocol {

@@ -32,9 +32,11 @@ pub enum Validity {
     Good,
     /// Not any more.
     Expired,
+    /// Not for a long time.
+    NotYet,
 }
 
-use Validity::{Expired, Good};
+use Validity::{Expired, Good, NotYet};
 
 impl Authority {
     /// A new authority, which nobody trusts yet.
@@ -61,6 +63,11 @@ impl Authority {
     /// As [`server`](Self::server), and expired.
     pub fn expired_server(&self, names: &[&str]) -> Identity {
         self.sign(params(names, Expired), ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
+    /// As [`server`](Self::server), and not good yet.
+    pub fn future_server(&self, names: &[&str]) -> Identity {
+        self.sign(params(names, NotYet), ExtendedKeyUsagePurpose::ServerAuth)
     }
 
     /// A certificate of a client with these DNS names and URIs, and this common name.
@@ -98,10 +105,7 @@ fn params(names: &[&str], validity: Validity) -> CertificateParams {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let mut params = CertificateParams::new(names).unwrap();
     params.distinguished_name = DistinguishedName::new();
-    params.not_before = date_time_ymd(2020, 1, 1);
-    params.not_after = match validity {
-        Good => date_time_ymd(4000, 1, 1),
-        Expired => date_time_ymd(2021, 1, 1),
-    };
+    params.not_before = date_time_ymd(if validity == NotYet { 3000 } else { 2020 }, 1, 1);
+    params.not_after = date_time_ymd(if validity == Expired { 2021 } else { 4000 }, 1, 1);
     params
 }

@@ -40,6 +40,17 @@ async fn probes_tell_live_ready_and_started_apart() {
 }
 
 #[tokio::test]
+async fn silent_connections_keep_no_probe_out() {
+    let server = Server::start().await;
+    let mut silent = Vec::new();
+    for _ in 0..600 {
+        silent.push(tokio::net::TcpStream::connect(server.admin).await.unwrap());
+    }
+    assert_eq!(within(get(server.admin, "/livez")).await.code, 200);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_check_that_panics_or_hangs_is_a_problem_and_no_more() {
     let server = Server::launch(&server_config(), |builder| {
         builder

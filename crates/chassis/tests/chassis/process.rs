@@ -22,7 +22,7 @@ const CHILD: &str = "CHASSIS_TEST_CHILD";
 fn child() {
     let Some(delay) = std::env::var_os(CHILD) else { return };
     let drain_delay = HumanDuration::millis(delay.to_str().unwrap().parse().unwrap());
-    logs::init(&LogConfig::default(), None).unwrap();
+    let _logs = logs::init(&LogConfig::default(), None).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let config = ServerConfig { drain_limit: HumanDuration::secs(600), drain_delay, ..server_config() };
@@ -172,7 +172,7 @@ async fn sigterm_lets_the_news_travel_before_the_port_closes() {
 
 #[tokio::test]
 async fn sigint_and_a_second_sigterm_leave_the_delay_out() {
-    for signals in [&["INT"][..], &["TERM", "TERM"]] {
+    for signals in [&["INT"][..], &["TERM", "TERM"], &["HUP", "TERM"]] {
         let process = Process::with_delay(600_000).await;
         for signal in signals {
             process.signal(signal).await;

@@ -89,6 +89,8 @@ fn what_cannot_be_honoured_is_refused_by_the_name_of_its_variable_with_what_to_w
         (&[ALL, ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")], "OTEL_EXPORTER_OTLP_PROTOCOL is \"http/json\": use grpc, http/protobuf"),
         (&[ALL, ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "zstd")], "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION is \"zstd\": use none, gzip"),
         (&[ALL, ("OTEL_EXPORTER_OTLP_HEADERS", "secret")], "OTEL_EXPORTER_OTLP_HEADERS: use name=value pairs separated by commas"),
+        (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:99999")], "OTEL_EXPORTER_OTLP_ENDPOINT is \"http://c:99999\": use a URL such as http://collector:4318 or https://collector:4317"),
+        (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:1/?a=1")], "OTEL_EXPORTER_OTLP_ENDPOINT is \"http://c:1/?a=1\": use a URL such as http://collector:4318 or https://collector:4317"),
         (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "c:4318")], "OTEL_EXPORTER_OTLP_ENDPOINT is \"c:4318\": use a URL such as http://collector:4318 or https://collector:4317"),
         (&[grpc, ALL], "OTEL_EXPORTER_OTLP_ENDPOINT is \"http://c:4318/base/\": gRPC takes no path; leave it out, or set OTEL_EXPORTER_OTLP_PROTOCOL to http/protobuf"),
         (&[grpc, https, ("OTEL_EXPORTER_OTLP_INSECURE", "true")], "OTEL_EXPORTER_OTLP_ENDPOINT is \"https://c:4317\": https and OTEL_EXPORTER_OTLP_TRACES_INSECURE=true (or that of all) contradict each other; leave one out"),

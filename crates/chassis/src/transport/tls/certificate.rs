@@ -25,6 +25,12 @@ impl std::fmt::Display for Expiry {
     }
 }
 
+/// From when on a certificate is good, if that is still to come.
+pub(super) fn not_yet(certificate: &CertificateDer<'_>) -> Option<Expiry> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    Some(Expiry(certificate.validity().not_before)).filter(|from| !from.has_passed())
+}
+
 /// When a certificate expires; nothing if it is none.
 pub(super) fn expiry(certificate: &CertificateDer<'_>) -> Option<Expiry> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;

@@ -1,7 +1,7 @@
 //! From the files to what rustls needs.
 
 use super::{
-    certificate::{Expiry, expiry},
+    certificate::{Expiry, expiry, not_yet},
     settings::{ClientCertificate, Files, TlsConfig, TlsVersion},
 };
 use crate::config::OutOfRange;
@@ -80,6 +80,9 @@ impl Contents {
         let (chain, certificate) = file.certificates(&self.certificate)?;
         if certificate.has_passed() {
             return Err(file.unusable(format!("the certificate expired on {certificate}; renew it")));
+        }
+        if let Some(from) = chain.iter().find_map(not_yet) {
+            return Err(file.unusable(format!("the certificate is not good before {from}; is the clock right?")));
         }
         let no_key =
             |error: pem::Error| key_file.unusable(format!("the file holds no private key in PEM form: {error}"));

@@ -70,6 +70,12 @@ fn what_has_expired_is_refused() {
     let expired = line(&files, "certificate", "tls.crt", "the certificate expired on Jan  1 00:00:00 2021 +00:00");
     assert!(refused.starts_with(&expired), "{refused}");
 
+    files.put(&files.authority.future_server(&[HOST]));
+    let refused = refusal(files.tls());
+    let early =
+        line(&files, "certificate", "tls.crt", "the certificate is not good before Jan  1 00:00:00 3000 +00:00");
+    assert!(refused.starts_with(&early), "{refused}");
+
     let files = Files::new();
     let old = Authority::valid(Validity::Expired).certificate;
     fs::write(files.path("ca.pem"), &old).unwrap();
