@@ -97,7 +97,9 @@ pub(crate) fn failure(status: &Status, call: &str, server: &str) -> Failure {
         failure = failure.note(format!("try again in {wait:?}"));
     }
     let advice = if cut { find(Code::Unavailable) } else { find(status.code()) };
-    match advice {
+    // A server that gives its reason is running.
+    let answered = cut && status.get_details_error_info().is_some();
+    match advice.filter(|_| !answered) {
         Some(row) if !row.advice.is_empty() => failure.note(row.advice),
         _ => failure,
     }

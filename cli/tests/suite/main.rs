@@ -16,6 +16,8 @@ mod help;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod logs;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod on_postgres;

@@ -81,6 +81,16 @@ impl Opened {
         Self { store, mount: Box::new(|app| app.service(server)) }
     }
 
+    /// The service is ready only while `ask` says so; asked again every `admin.ready_interval`.
+    #[must_use]
+    pub fn ready_when<F, A>(self, name: &'static str, ask: F) -> Self
+    where
+        F: Fn() -> A + Send + Sync + 'static,
+        A: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        self.and(move |app| app.ready_check(name, ask))
+    }
+
     fn and(self, more: impl FnOnce(AppBuilder) -> AppBuilder + Send + 'static) -> Self {
         Self { mount: Box::new(|app| more((self.mount)(app))), ..self }
     }

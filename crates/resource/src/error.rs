@@ -77,6 +77,12 @@ pub enum Error {
         /// What is wrong, without paths or data.
         reason: &'static str,
     },
+    /// The storage was lost while it wrote.
+    #[error(
+        "the storage of the service was lost during the write, and whether that was done is not known; \
+         look before trying again, unless the request had a request_id"
+    )]
+    Unknown,
     /// The service is stopping.
     #[error("the service is stopping; try again, a stream from its last resume token")]
     Stopping,
@@ -114,9 +120,7 @@ impl From<StoreError> for Error {
             StoreError::ReadOnly => Self::Unavailable { reason: "it is read-only" },
             StoreError::Locked => Self::Unavailable { reason: "another program holds it locked" },
             StoreError::Unavailable(_) => Self::Unavailable { reason: "input or output failed" },
-            StoreError::Unknown => {
-                Self::Unavailable { reason: "it was lost during the write, and whether that was done is not known" }
-            }
+            StoreError::Unknown => Self::Unknown,
             StoreError::Closed => Self::Stopping,
             StoreError::Corrupt => Self::Corrupt,
             StoreError::Compacted { .. } | StoreError::Future => Self::Expired,

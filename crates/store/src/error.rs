@@ -23,7 +23,7 @@ pub enum StoreError {
     #[error("another process holds the database locked; try again")]
     Locked,
     /// The database file is damaged, or is not the one that was opened.
-    #[error("the database file is damaged or was replaced; restore it from a backup")]
+    #[error("the database is damaged or was replaced; restore it from a backup")]
     Corrupt,
     /// The machine could not read or write.
     #[error("the database cannot be reached: {0}")]

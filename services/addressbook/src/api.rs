@@ -1,5 +1,10 @@
 //! The address book: the generated trait on the book, and how it is opened.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
+
 use campus_host::{Flag, Opened, Opening, Service, StartError};
 use campus_proto::{
     Encoded,
@@ -8,7 +13,7 @@ use campus_proto::{
         person_guide_server::{PersonGuide, PersonGuideServer},
     },
 };
-use campus_resource::{Replies, Reply};
+use campus_resource::{Error, Replies, Reply};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -17,6 +22,26 @@ use crate::{
     load,
     record::{Recording, address_book},
 };
+
+/// The people of a file, until they are in the book.
+#[derive(Clone)]
+struct Loading(Arc<(Vec<Person>, AtomicBool)>);
+
+impl Loading {
+    fn of(people: Vec<Person>) -> Self {
+        Self(Arc::new((people, AtomicBool::new(false))))
+    }
+
+    async fn add(&self, book: &Book) -> Result<(), Error> {
+        let (people, done) = &*self.0;
+        if !done.load(Relaxed) {
+            let added = book.add(people).await?;
+            done.store(true, Relaxed);
+            tracing::info!(added, known = people.len() - added, "loaded people");
+        }
+        Ok(())
+    }
+}
 
 /// `personguide.PersonGuide`.
 pub struct AddressBook(Book);
@@ -36,12 +61,19 @@ impl Service for AddressBook {
         let people = file.map(|path| load::people(opening.schema, path)).transpose()?;
         let store = opening.store(Book::table(Self::NAME)).await?;
         let book = Book::new(store.clone());
-        if let Some(people) = people {
-            let added = book.add(&people).await?;
-            tracing::info!(added, known = people.len() - added, "loaded people");
-        }
         // The chassis holds messages to their limit.
-        Ok(Opened::new(store, PersonGuideServer::new(Self(book)).max_decoding_message_size(usize::MAX)))
+        let server = PersonGuideServer::new(Self(book.clone())).max_decoding_message_size(usize::MAX);
+        let opened = Opened::new(store, server);
+        let Some(people) = people.map(Loading::of) else { return Ok(opened) };
+        match people.add(&book).await {
+            Ok(()) => Ok(opened),
+            // A database that is not there yet: not ready until it is, and they are in it.
+            Err(Error::Unavailable { .. }) => Ok(opened.ready_when("addressbook.load", move || {
+                let (people, book) = (people.clone(), book.clone());
+                async move { people.add(&book).await.map_err(|error| error.to_string()) }
+            })),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -56,7 +88,7 @@ impl PersonGuide for AddressBook {
 
     async fn list_persons(&self, _: Request<Adress>) -> Result<Response<Replies<Person>>, Status> {
         let chunks = stream::try_unfold(self.0.everybody(), async |mut scan| {
-            let rows = scan.next().await.map_err(campus_resource::Error::from)?;
+            let rows = scan.next().await.map_err(Error::from)?;
             Ok::<_, Status>(rows.map(|rows| (rows.iter().map(|row| row.body).collect(), scan)))
         });
         Ok(Response::new(each(chunks)))

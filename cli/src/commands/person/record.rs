@@ -58,7 +58,8 @@ pub(super) async fn run(client: &ClientArgs, args: RecordArgs) -> Result<(), Fai
     };
     let context = Context::connect(client).await?;
     let mut sink = Sink::stdout(&Shape::many(of, Format::or_default(context.format, Format::Ndjson)))?;
-    let mut done = 0;
+    // Nobody reading the answers any more is no reason to leave people out.
+    let (mut done, mut shown) = (0, Ok(()));
     for call in calls(&people) {
         let people = tokio_stream::iter(call.to_vec());
         let book = context.caller.client_stream(&path(method), people, context.stream_deadline()).await;
@@ -73,11 +74,14 @@ pub(super) async fn run(client: &ClientArgs, args: RecordArgs) -> Result<(), Fai
         };
         for (_, value, _) in wire::fields(&book).flatten() {
             if let wire::WireValue::Len(person) = value {
-                sink.record(person)?;
+                if shown.is_ok() {
+                    shown = sink.record(person);
+                }
             }
         }
         done += call.len();
     }
+    shown?;
     sink.finish()
 }
 

@@ -3,7 +3,7 @@
 use std::{fs, path::Path, process::Command};
 
 use campus_proto::personguide::{Person, PhoneType};
-use campus_testkit::{Process, flags};
+use campus_testkit::{Process, admin_get, flags};
 
 use super::{Guide, everybody, ids, only, person, record};
 
@@ -35,6 +35,16 @@ async fn the_people_of_a_file_are_there_from_the_start_and_a_second_start_change
     let again = everybody(&Guide::new(process.channel().await)).await;
     let expected: Vec<Person> = people.into_iter().map(|p| if p.id == 3 { changed[0].clone() } else { p }).collect();
     assert_eq!(again, expected);
+}
+
+#[tokio::test]
+async fn while_the_database_is_not_there_the_server_waits_with_the_people_and_is_not_ready() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut serve = serve(dir.path(), &example());
+    let process = Process::start(serve.env("CAMPUS__STORE__URL", "postgres://nobody@127.0.0.1:1/none"));
+    let (code, why) = admin_get(process.admin, "/readyz").await;
+    assert!(code == 503 && why.contains("addressbook.load: "), "{code} {why}");
+    assert!(process.stop().status.success());
 }
 
 #[test]

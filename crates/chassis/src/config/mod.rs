@@ -118,7 +118,7 @@ fn from_file(path: &Path, given: &mut Vec<Given>) -> Result<(), ConfigError> {
         return Err(fail(e.to_string()));
     }
     let values = File::from(path).collect().map_err(|e| match e {
-        config::ConfigError::FileParse { cause, .. } => fail(cause.to_string()),
+        config::ConfigError::FileParse { cause, .. } => fail(without_excerpt(&cause.to_string())),
         other => fail(other.to_string()),
     })?;
     flatten("", values, &shown, given);
@@ -152,8 +152,10 @@ fn flatten(prefix: &str, values: Map<String, Value>, origin: &str, given: &mut V
 }
 
 fn bad_value(given: &Given, reason: String) -> ConfigError {
+    // An address may hold a password, however it is written.
+    let is_address = given.key.split('.').next_back().is_some_and(|name| name.starts_with("url"));
     let value = match &given.value.kind {
-        // An address may hold a password.
+        _ if is_address => "not shown here".to_owned(),
         ValueKind::String(text) if text.contains("://") => "not shown here".to_owned(),
         ValueKind::String(text) => format!("{text:?}"),
         other => other.to_string(),
@@ -180,6 +182,12 @@ fn explain(error: &config::ConfigError, given: &[Given]) -> ConfigError {
             reason,
         },
     }
+}
+
+/// What a parser says, without the lines of the file that it quotes: they may hold a password.
+fn without_excerpt(text: &str) -> String {
+    let quotes = |line: &&str| line.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit()).starts_with('|');
+    text.lines().filter(|line| !quotes(line)).collect::<Vec<_>>().join("\n")
 }
 
 fn one_line(text: &str) -> String {

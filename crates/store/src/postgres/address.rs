@@ -42,9 +42,15 @@ impl FromStr for DatabaseUrl {
             return Err("it must begin with postgres://, for example postgres://user@host:5432/database".to_owned());
         }
         let (base, query) = text.split_once('?').unwrap_or((text, ""));
+        if base.matches('@').count() > 1 || query.contains('@') {
+            return Err("a ? or @ in a name or password must be written as %3F or %40".to_owned());
+        }
         let (mut rest, mut tls) = (Vec::new(), Tls::default());
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+                return Err(format!("{name:?} is no name of a parameter"));
+            }
             let value = percent_decode_str(value).decode_utf8().map_err(|_| format!("{name} is not UTF-8"))?;
             if !tls.take(name, &value)? {
                 rest.push(pair);
@@ -173,7 +179,7 @@ mod tests {
     fn a_password_is_never_shown() {
         for (url, shown) in [
             ("postgres://ada:s3cret@db:5433/campus", "postgres://ada:***@db:5433/campus"),
-            ("postgres://ada:s3:c@ret@db/campus?sslmode=require", "postgres://ada:***@db/campus?sslmode=require"),
+            ("postgres://ada:s3:c%40ret@db/campus?sslmode=require", "postgres://ada:***@db/campus?sslmode=require"),
             ("postgresql://ada@db/campus?password=s3cret", "postgresql://ada@db/campus?password=***"),
             ("postgres://db/campus", "postgres://db/campus"),
         ] {
@@ -194,6 +200,9 @@ mod tests {
             ("postgres://ada:s3cret@db?sslcrl=x", "unknown option `sslcrl`"),
             ("postgres://ada:s3cret@db:port/x", "invalid value for option `port`"),
             ("postgres:///campus", "it names no host"),
+            ("postgres://ada:s3cret@x@db/campus", "must be written as %3F or %40"),
+            ("postgres://ada:s3cret?x@db/campus", "must be written as %3F or %40"),
+            ("postgres://ada@db/campus?%70assword=s3cret", "is no name of a parameter"),
         ] {
             let error = url.parse::<DatabaseUrl>().unwrap_err();
             assert!(error.contains(why) && !error.contains("s3cret"), "{url}: {error}");
