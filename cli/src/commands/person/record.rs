@@ -73,10 +73,8 @@ pub(super) async fn run(client: &ClientArgs, args: RecordArgs) -> Result<(), Fai
             }
         };
         for (_, value, _) in wire::fields(&book).flatten() {
-            if let wire::WireValue::Len(person) = value {
-                if shown.is_ok() {
-                    shown = sink.record(person);
-                }
+            if let (wire::WireValue::Len(person), Ok(())) = (value, &shown) {
+                shown = sink.record(person);
             }
         }
         done += call.len();
