@@ -6,6 +6,10 @@ const HEAD: usize = 9;
 pub(super) mod kind {
     pub(crate) const HEADERS: u8 = 1;
     pub(crate) const PING: u8 = 6;
+    pub(crate) const GOAWAY: u8 = 7;
+    pub(crate) const WINDOW_UPDATE: u8 = 8;
+    /// A kind that there is not; such frames are skipped (RFC 9113, 5.5).
+    pub(crate) const NONE: u8 = 0xff;
 }
 
 /// The head of a frame, as far as anybody here asks.
@@ -13,7 +17,11 @@ pub(super) mod kind {
 pub(super) struct Head {
     pub(super) kind: u8,
     pub(super) flags: u8,
+    pub(super) stream: u32,
 }
+
+/// Where the byte that says a frame's kind stands, in bytes before the end of its head.
+pub(super) const KIND_FROM_END: usize = 6;
 
 /// Where in the sequence of frames the next byte stands.
 #[derive(Debug, Default)]
@@ -31,8 +39,8 @@ impl Frames {
         Self { left: bytes, ..Self::default() }
     }
 
-    /// Takes the next chunk; `seen` gets each head in it.
-    pub(super) fn feed(&mut self, mut chunk: &[u8], mut seen: impl FnMut(Head)) {
+    /// Takes the next chunk; `seen` gets each head that ends in it, and what of the chunk is behind.
+    pub(super) fn feed(&mut self, mut chunk: &[u8], mut seen: impl FnMut(Head, &[u8])) {
         loop {
             let skip = chunk.len().min(self.left);
             self.left -= skip;
@@ -50,9 +58,9 @@ impl Frames {
                     None => return,
                 },
             };
-            let [a, b, c, kind, flags, ..] = head;
+            let [a, b, c, kind, flags, stream @ ..] = head;
             self.left = u32::from_be_bytes([0, a, b, c]) as usize;
-            seen(Head { kind, flags });
+            seen(Head { kind, flags, stream: u32::from_be_bytes(stream) & u32::MAX >> 1 }, chunk);
         }
     }
 
@@ -89,11 +97,11 @@ mod tests {
         let frames = [(4, 0, 0), (1, 4, 30), (0, 1, 200), (6, 0, 8), (6, 1, 8)];
         let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
         bytes.extend(frames.into_iter().flat_map(|(kind, flags, size)| frame(kind, flags, size)));
-        let expected = frames.map(|(kind, flags, _)| Head { kind, flags });
+        let expected = frames.map(|(kind, flags, _)| Head { kind, flags, stream: 1 });
         for piece in 1..=bytes.len() {
             let (mut follow, mut seen) = (Frames::after(24), Vec::new());
             for chunk in bytes.chunks(piece) {
-                follow.feed(chunk, |head| seen.push(head));
+                follow.feed(chunk, |head, _| seen.push(head));
             }
             assert_eq!((seen.as_slice(), follow.missing()), (expected.as_slice(), 0), "in pieces of {piece}");
         }
@@ -104,11 +112,11 @@ mod tests {
         let bytes = [frame(0, 0, 100), frame(1, 0, 50)].concat();
         for cut in 1..bytes.len() {
             let mut follow = Frames::default();
-            follow.feed(&bytes[..cut], |_| {});
+            follow.feed(&bytes[..cut], |_, _| {});
             let mut at = cut;
             while follow.missing() > 0 {
                 let next = at + follow.missing();
-                follow.feed(&bytes[at..next], |_| {});
+                follow.feed(&bytes[at..next], |_, _| {});
                 at = next;
             }
             assert!(at == 109 || at == bytes.len(), "cut at {cut} it ended at {at}");

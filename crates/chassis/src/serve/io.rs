@@ -2,7 +2,7 @@
 
 use super::{
     activity::Activity,
-    frames::{Frames, kind},
+    frames::{Frames, KIND_FROM_END, kind},
     pings::Pings,
 };
 use crate::transport::Io;
@@ -31,6 +31,8 @@ pub(super) struct Counted {
     incoming: Frames,
     outgoing: Frames,
     pings: Pings,
+    /// The last stream that is served, as the last GOAWAY has told the client.
+    last_stream: Option<u32>,
     /// Set when the client has pinged too often: what it sends is thrown away from then on, and it is told nothing more
     /// than these bytes.
     last_words: Option<&'static [u8]>,
@@ -41,14 +43,28 @@ pub(super) struct Counted {
 impl Counted {
     pub(super) fn new(io: Io, activity: Arc<Activity>) -> Self {
         let (incoming, outgoing) = (Frames::after(PREFACE), Frames::default());
-        Self { io, activity, incoming, outgoing, pings: Pings::default(), last_words: None, silence: None }
+        let pings = Pings::default();
+        Self { io, activity, incoming, outgoing, pings, last_stream: None, last_words: None, silence: None }
     }
 
-    /// Follows what was read.
-    fn came(&mut self, bytes: &[u8]) {
+    /// Follows what was read. A client may have opened a stream before it hears of a GOAWAY that leaves it out, and speak of
+    /// its window: h2 takes such a WINDOW_UPDATE, unlike other frames of the stream, for an offence that ends the connection
+    /// with all its calls. So it is made a frame of no kind.
+    fn came(&mut self, bytes: &mut [u8]) {
         self.activity.read(bytes.len() as u64);
-        let mut pings = 0;
-        self.incoming.feed(bytes, |head| pings += u32::from(head.kind == kind::PING && head.flags & ACK == 0));
+        let (mut pings, mut late, len) = (0, Vec::new(), bytes.len());
+        let last_stream = self.last_stream.unwrap_or(u32::MAX);
+        self.incoming.feed(bytes, |head, rest| {
+            pings += u32::from(head.kind == kind::PING && head.flags & ACK == 0);
+            if head.kind == kind::WINDOW_UPDATE && head.stream > last_stream {
+                late.push((len - rest.len()).checked_sub(KIND_FROM_END));
+            }
+        });
+        for place in late.into_iter().flatten() {
+            if let Some(kind) = bytes.get_mut(place) {
+                *kind = kind::NONE;
+            }
+        }
         for _ in 0..pings {
             if self.pings.ping(&self.activity.shard.plan, self.activity.idle(), Instant::now()) {
                 self.last_words = Some(CALM);
@@ -60,15 +76,21 @@ impl Counted {
     /// Follows what was written out of `slices`.
     fn went<'a>(&mut self, written: usize, slices: impl IntoIterator<Item = &'a [u8]>) {
         self.activity.wrote(written as u64);
-        let (mut left, mut answered) = (written, false);
+        let (mut left, mut answered, mut last_stream) = (written, false, self.last_stream);
         for slice in slices {
             let sent = slice.get(..left).unwrap_or(slice);
-            self.outgoing.feed(sent, |head| answered |= head.kind <= kind::HEADERS);
+            self.outgoing.feed(sent, |head, rest| {
+                answered |= head.kind <= kind::HEADERS;
+                if let (kind::GOAWAY, Some(id)) = (head.kind, rest.first_chunk()) {
+                    last_stream = Some(u32::from_be_bytes(*id));
+                }
+            });
             left -= sent.len();
             if left == 0 {
                 break;
             }
         }
+        self.last_stream = last_stream;
         if answered {
             self.pings.forgive();
         }
@@ -134,7 +156,7 @@ impl AsyncRead for Counted {
         }
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
-        self.came(buf.filled().get(before..).unwrap_or_default());
+        self.came(buf.filled_mut().get_mut(before..).unwrap_or_default());
         if self.last_words.is_some() {
             buf.set_filled(before);
             return self.poll_drop(cx, buf);
