@@ -9,7 +9,7 @@ use rustls::{
     RootCertStore, ServerConfig,
     crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject},
-    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
+    server::{NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier},
     version::{TLS12, TLS13},
 };
 use std::{fs, path::Path, sync::Arc};
@@ -105,6 +105,11 @@ impl Contents {
         let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(versions).map_err(unfit)?;
         let mut server = builder.with_client_cert_verifier(clients).with_single_cert(chain, key).map_err(unfit)?;
         server.alpn_protocols = vec![super::H2.to_vec()];
+        if files.client_ca.is_some() {
+            // A session that is taken up again would not look at the client's certificate, which may have expired since.
+            server.session_storage = Arc::new(NoServerSessionStorage {});
+            server.send_tls13_tickets = 0;
+        }
         Ok(Loaded { server: Arc::new(server), certificate, client_ca })
     }
 }

@@ -4,8 +4,8 @@ use super::{Client, Files, connect_tls, echoes, encrypted, failed, figure};
 use crate::support::{Server, eventually, get, h2, within};
 use campus_chassis::{ClientCertificate, ServerConfig, TlsConfig, TlsVersion, config::HumanDuration};
 use campus_testcerts::{Authority, Validity};
-use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion, crypto::ring, version};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
+use rustls::{ClientConfig, HandshakeKind, RootCertStore, SupportedProtocolVersion, crypto::ring, version};
 use std::sync::Arc;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -93,6 +93,35 @@ async fn mutual_tls_wants_a_good_certificate_of_the_client() {
     eventually(async || failed(&server, "client_certificate_invalid").await >= 1.0).await;
     assert_eq!(get(server.admin, "/readyz").await.code, 200);
     server.stop().await;
+}
+
+#[tokio::test]
+async fn each_handshake_of_mutual_tls_looks_at_the_certificate_again() {
+    let files = Files::new();
+    for (settings, again) in [(files.tls(), HandshakeKind::Resumed), (files.mutual(), HandshakeKind::Full)] {
+        let server = Server::with(encrypted(settings)).await;
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(files.authority.certificate.as_bytes()).unwrap()).unwrap();
+        let identity = files.authority.client("x", &["a.example"]);
+        let chain = vec![CertificateDer::from_pem_slice(identity.certificate.as_bytes()).unwrap()];
+        let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).unwrap();
+        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let builder = builder.with_protocol_versions(&[&version::TLS13]).unwrap().with_root_certificates(roots);
+        let mut config = builder.with_client_auth_cert(chain, key).unwrap();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let connector = TlsConnector::from(Arc::new(config));
+        let mut kinds = Vec::new();
+        for _ in 0..2 {
+            let stream = TcpStream::connect(server.grpc).await.unwrap();
+            let name = ServerName::try_from(super::HOST).unwrap();
+            let mut stream = within(connector.connect(name, stream)).await.unwrap();
+            // The server's SETTINGS come behind what the session could be taken up with.
+            within(stream.read_exact(&mut [0; 9])).await.unwrap();
+            kinds.push(stream.get_ref().1.handshake_kind().unwrap());
+        }
+        assert_eq!(kinds, [HandshakeKind::Full, again]);
+        server.stop().await;
+    }
 }
 
 #[tokio::test]
