@@ -2,7 +2,8 @@
 
 use std::{future::Future, time::Duration};
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::Bytes;
+use campus_proto::Raw;
 use clap::ValueEnum;
 use futures_util::{FutureExt, Stream};
 use http::uri::PathAndQuery;
@@ -11,54 +12,12 @@ use tokio::{
     task::coop::consume_budget,
     time::{Instant, timeout},
 };
-use tonic::{
-    Request, Status, Streaming,
-    client::Grpc,
-    codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder},
-};
+use tonic::{Request, Status, Streaming, client::Grpc, codec::CompressionEncoding};
 
 use crate::connect::Transport;
 
 /// Largest message that is accepted from a server: a page of 1,000 large records.
 const MAX_MESSAGE: usize = 64 << 20;
-
-/// Messages as bytes that somebody else encodes and decodes.
-#[derive(Debug, Default, Clone, Copy)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        to.put(item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(from.copy_to_bytes(from.remaining())))
-    }
-}
 
 /// When a call must be over; `None` is never.
 pub(crate) type Deadline = Option<Instant>;

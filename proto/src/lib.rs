@@ -5,9 +5,11 @@
 //! of [`standard`], in which a record is not decoded.
 
 mod encoded;
+mod raw;
 pub mod standard;
 
 pub use encoded::{BufferedCodec, Encoded, EncodedCodec, EncodedStreamCodec};
+pub use raw::Raw;
 
 /// The compiled contract as an encoded `google.protobuf.FileDescriptorSet`, imports and custom options included.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.binpb"));

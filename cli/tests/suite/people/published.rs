@@ -1,58 +1,18 @@
 //! A client that knows nothing but the published contract, `personguide.proto` beside this file: it is compiled when
 //! the test runs, and its messages are made from what it says.
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::Bytes;
+use campus_proto::Raw;
 use campus_testkit::Campus;
 use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor};
 use tokio_stream::StreamExt;
-use tonic::{
-    Request, Status,
-    client::Grpc,
-    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
-};
+use tonic::{Request, Status, client::Grpc};
 
 use super::PARTS;
 
 fn published() -> DescriptorPool {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/people");
     DescriptorPool::from_file_descriptor_set(protox::compile(["personguide.proto"], [folder]).unwrap()).unwrap()
-}
-
-#[derive(Default)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        to.put(item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(from.copy_to_bytes(from.remaining())))
-    }
 }
 
 /// Calls a method as the contract describes it, with JSON in and out. `last_updated` is left out of what comes back.
