@@ -1,7 +1,7 @@
 //! Sockets that are listened on.
 
 use super::{
-    Address, Listen, Stream, in_process,
+    Address, Listen, Stream,
     tls::Tls,
     unix::{self, SocketFile},
 };
@@ -25,7 +25,7 @@ enum Bound {
     Tcp(std::net::TcpListener, Option<Arc<Tls>>),
     // The file goes first, while nobody else can have its number.
     Unix(SocketFile, std::os::unix::net::UnixListener),
-    InProcess(in_process::Listener),
+    InProcess(campus_inprocess::Listener),
 }
 
 impl Listener {
@@ -40,7 +40,7 @@ impl Listener {
                 let (listener, file) = unix::listen(path, mode, BACKLOG)?;
                 (address.clone(), Bound::Unix(file, listener))
             }
-            Address::InProcess(name) => (address.clone(), Bound::InProcess(in_process::Listener::bind(name)?)),
+            Address::InProcess(name) => (address.clone(), Bound::InProcess(campus_inprocess::Listener::bind(name)?)),
         };
         Ok(Self { address, socket })
     }
@@ -81,7 +81,7 @@ pub(crate) enum Accepting {
     /// With its file, which goes first.
     Unix(SocketFile, tokio::net::UnixListener),
     /// Of this process.
-    InProcess(in_process::Listener),
+    InProcess(campus_inprocess::Listener),
 }
 
 impl Accepting {

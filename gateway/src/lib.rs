@@ -1,0 +1,1 @@
+//! REST in front of any gRPC service that the descriptors know.
