@@ -1,0 +1,1 @@
+//! The channel against real servers.
