@@ -2,7 +2,7 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     task::{Context, Poll},
 };
 
@@ -11,7 +11,7 @@ use hyper::client::conn::http2::SendRequest;
 use tonic::{Status, body::Body};
 use tower::Service;
 
-use crate::{Address, BadTarget, Target, connection};
+use crate::{BadTarget, ResolverSettings, Target, connection, resolve::Resolver};
 
 /// A channel that is being put together.
 #[derive(Clone, Debug)]
@@ -24,8 +24,7 @@ impl Builder {
     /// The channel. It connects when it is first used, on the event loop of that call.
     #[must_use]
     pub fn build(self) -> Channel {
-        let Target::Static(addresses) = self.target;
-        Channel(Arc::new(Inner { addresses, connection: Mutex::default() }))
+        Channel(Arc::new(Inner { target: self.target, resolver: OnceLock::new(), connection: Mutex::default() }))
     }
 }
 
@@ -35,7 +34,8 @@ pub struct Channel(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    addresses: Vec<Address>,
+    target: Target,
+    resolver: OnceLock<Resolver>,
     connection: Mutex<Option<SendRequest<Body>>>,
 }
 
@@ -56,12 +56,20 @@ impl Inner {
         if let Some(sender) = kept {
             return Ok(sender);
         }
-        let mut last = Status::unavailable("no address");
-        for address in &self.addresses {
+        let start = || Resolver::of(&self.target, &ResolverSettings::default(), fastrand::Rng::new());
+        let mut known = self.resolver.get_or_init(start).watch();
+        let known = known.wait_for(|known| known.lookups > 0 || known.confirmed.is_some()).await;
+        let known = known.map_err(|error| Status::internal(error.to_string()))?.clone();
+        let why = known.error.map_or_else(|| "no address".to_owned(), |error| error.to_string());
+        let mut last = Status::unavailable(format!("{}: {why}", self.target));
+        for address in &*known.addresses {
             match connection::connect(address).await {
                 Ok(sender) => return Ok(place().insert(sender).clone()),
                 Err(error) => last = Status::unavailable(format!("{address}: {error}")),
             }
+        }
+        if let Some(resolver) = self.resolver.get() {
+            resolver.resolve_now();
         }
         Err(last)
     }
