@@ -5,10 +5,15 @@
 mod address;
 mod channel;
 mod connection;
+mod pool;
 mod resolve;
 mod target;
+mod tls;
 
 pub use address::Address;
 pub use channel::{Builder, Channel};
+pub use connection::{Begun, Failure, FailureKind, Incoming, NeverSent, Stream};
+pub use pool::{ConnectError, Endpoint, Phase, PoolConfig, Snapshot, State, Stats};
 pub use resolve::{Answer, Resolution, Resolve, ResolveError, ResolverSettings};
 pub use target::{BadTarget, Target};
+pub use tls::{BadTls, Pem, Tls, TlsBuilder};
