@@ -1,5 +1,15 @@
 //! The channel against real servers.
 
-#![expect(clippy::unwrap_used, reason = "a test ends by panicking; the helpers are outside of test functions")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends by panicking; the helpers are outside of test functions"
+)]
 
 mod dns;
+mod pool_exchange;
+mod pool_states;
+mod sim;
+mod support;
