@@ -125,8 +125,13 @@ impl Channel {
     /// # Errors
     /// If the text names none.
     pub fn builder(target: &str) -> Result<Builder, BadTarget> {
-        Ok(Builder {
-            target: target.parse()?,
+        target.parse().map(Self::to)
+    }
+
+    /// Begins a channel to a target that was read before.
+    pub fn to(target: Target) -> Builder {
+        Builder {
+            target,
             tls: None,
             authority: None,
             connector: None,
@@ -135,12 +140,20 @@ impl Channel {
             pool: PoolConfig::default(),
             metrics: None,
             random: fastrand::Rng::new(),
-        })
+        }
     }
 
     /// Begins to connect, as the first call does. It must be called on a runtime of tokio.
     pub fn connect(&self) {
         self.0.pool();
+    }
+
+    /// Begins to connect, as the first call does, and waits until a call can be sent.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE`, with the reason of each server, if all have failed for now; they are tried again.
+    pub async fn ready(&self) -> Result<(), Status> {
+        self.0.pool().ready(false).await.map(drop)
     }
 
     /// How it is. It is idle before its first call.

@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test ends by panicking; the helpers are outside of test functions"
 )]
 
@@ -15,4 +16,5 @@ mod pool_lost;
 mod pool_shown;
 mod pool_states;
 mod pool_tls;
+mod sim;
 mod support;
