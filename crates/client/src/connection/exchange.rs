@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     sync::{Arc, atomic::Ordering::Relaxed},
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use bytes::Bytes;
@@ -20,7 +20,8 @@ use crate::pool::Endpoint;
 #[derive(Debug)]
 #[must_use = "the request is sent while this is polled"]
 pub struct Begun {
-    response: ResponseFuture,
+    /// Or what is wrong with the request.
+    response: Result<ResponseFuture, Option<h2::Error>>,
     /// What is not sent yet, by whoever waits for the answer;
     send: Option<Send>,
     /// when that takes longer, by a task of its own.
@@ -79,13 +80,16 @@ impl Begun {
         let is_empty = body.is_end_stream();
         let (response, stream) = match open.connection.sender.clone().send_request(head, is_empty) {
             Ok(sent) => sent,
-            Err(error) => return Err((body, error)),
+            Err(error) if open.connection.refusal(&mut Context::from_waker(Waker::noop())).is_some() => {
+                return Err((body, error));
+            }
+            Err(error) => return Ok(Self { response: Err(Some(error)), send: None, task: None, open: Some(open) }),
         };
         if open.counts {
             open.endpoint.stats().picks.fetch_add(1, Relaxed);
         }
         let send = (!is_empty).then(|| Send::new(body, stream));
-        Ok(Self { response, send, task: None, open: Some(open) })
+        Ok(Self { response: Ok(response), send, task: None, open: Some(open) })
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Result<(), Status> {
@@ -108,7 +112,12 @@ impl Future for Begun {
         if let Err(status) = this.poll_send(cx) {
             return Poll::Ready(Err(Failure { kind: FailureKind::Request, status }));
         }
-        let answer = ready!(Pin::new(&mut this.response).poll(cx));
+        let answer = match &mut this.response {
+            Ok(response) => ready!(Pin::new(response).poll(cx)),
+            Err(error) => {
+                return error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(Failure::request(&error))));
+            }
+        };
         let open = this.open.take();
         Poll::Ready(match answer {
             Ok(answer) => {

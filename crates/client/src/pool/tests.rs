@@ -147,3 +147,29 @@ async fn an_ejected_endpoint_is_out_of_the_snapshot_and_comes_back_with_its_conn
     assert_eq!(pool.shared.figures.made(), 1);
     drop(connection);
 }
+
+#[tokio::test]
+async fn a_request_that_cannot_be_sent_fails_alone() {
+    let (pool, mut connection) = pair().await;
+    let request = Request::post("/test/Call").header("connection", "close").body(Body::empty()).unwrap();
+    let failure = pool.snapshot().ready[0].begin(request).unwrap().await.unwrap_err();
+    assert_eq!((failure.kind, failure.status.code()), (FailureKind::Request, Code::Internal));
+    let answer = |_: &mut Served, (_, mut respond): Call| {
+        let _ = respond.send_response(Response::new(()), true).unwrap();
+    };
+    served(&pool, &mut connection, answer).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_pool_that_is_gone_leaves_nothing_behind() {
+    let (pool, connection) = pair().await;
+    let (shared, state) = (Arc::downgrade(&pool.shared), pool.watch());
+    drop((pool, connection));
+    assert_eq!(*state.borrow(), State::Shutdown);
+    let gone = async {
+        while shared.strong_count() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(5), gone).await.unwrap();
+}
