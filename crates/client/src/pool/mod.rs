@@ -147,3 +147,6 @@ impl Drop for Pool {
         self.shared.publish(Snapshot { state: State::Shutdown, ..Snapshot::default() });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,11 @@
 )]
 
 mod dns;
+mod pool_drain;
 mod pool_exchange;
+mod pool_health;
+mod pool_lost;
+mod pool_shown;
 mod pool_states;
-mod sim;
+mod pool_tls;
 mod support;
