@@ -1,9 +1,6 @@
 //! Who is in a pool.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, atomic::Ordering::Relaxed},
-};
+use std::{collections::HashMap, sync::Arc};
 
 use tokio::{
     sync::{oneshot, watch},
@@ -20,14 +17,8 @@ use crate::{
 /// Follows the resolver, and publishes who can be called, until it is dropped.
 pub(super) async fn run(shared: Arc<Shared>, resolver: Resolver, random: fastrand::Rng) {
     let mut names = resolver.watch();
-    let mut members = Members {
-        shared: Arc::clone(&shared),
-        random,
-        members: vec![],
-        draining: vec![],
-        has_begun: false,
-        lives: JoinSet::new(),
-    };
+    let mut members =
+        Members { shared: Arc::clone(&shared), random, members: vec![], draining: vec![], lives: JoinSet::new() };
     members.follow(&names.borrow_and_update().clone());
     let mut follows = true;
     loop {
@@ -52,8 +43,6 @@ struct Members {
     /// In the order of the resolver; dropping the sender removes the endpoint.
     members: Vec<(Arc<Endpoint>, oneshot::Sender<()>)>,
     draining: Vec<Arc<Endpoint>>,
-    /// There were members before: those that come are newcomers. The first all begin at once, and none slowly.
-    has_begun: bool,
     lives: JoinSet<Arc<Endpoint>>,
 }
 
@@ -66,13 +55,11 @@ impl Members {
             let member = known.remove(address).unwrap_or_else(|| self.add(address));
             self.members.push(member);
         }
-        self.has_begun |= !self.members.is_empty();
         self.draining.extend(known.into_values().map(|(endpoint, _)| endpoint));
     }
 
     fn add(&mut self, address: &Address) -> (Arc<Endpoint>, oneshot::Sender<()>) {
         let endpoint = Arc::new(Endpoint::new(address.clone(), Arc::clone(&self.shared)));
-        endpoint.is_new.store(self.has_begun, Relaxed);
         let (remove, removed) = oneshot::channel();
         self.lives.spawn(life::live(Arc::clone(&endpoint), removed, self.random.fork()));
         (endpoint, remove)
