@@ -17,7 +17,8 @@ use tonic::{Status, body::Body};
 use tower::Service;
 
 use crate::{
-    Address, BadServiceConfig, BadTarget, Dump, Metrics, Resolve, ResolverSettings, ServiceConfig, State, Target, Tls,
+    Address, BadServiceConfig, BadTarget, BadTls, Dump, Metrics, Resolve, ResolverSettings, ServiceConfig, State,
+    Target, Tls,
     call::{self, Calls},
     connection::{Connector, Dial, Stream},
     pool::{Origin, Pool, PoolConfig, Shared},
@@ -44,7 +45,7 @@ pub struct Builder {
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(60);
 
 impl Builder {
-    /// Encrypts connections of TCP.
+    /// Encrypts connections of TCP. Without this, those of an `https` target are as [`Tls::builder`] says.
     pub fn tls(mut self, tls: Tls) -> Self {
         self.tls = Some(tls);
         self
@@ -149,8 +150,13 @@ impl Channel {
     /// # Errors
     /// If the text names none.
     pub fn builder(target: &str) -> Result<Builder, BadTarget> {
-        Ok(Builder {
-            target: target.parse()?,
+        target.parse().map(Self::to)
+    }
+
+    /// Begins a channel to a target that was read before.
+    pub fn to(target: Target) -> Builder {
+        Builder {
+            target,
             tls: None,
             authority: None,
             connector: None,
@@ -161,12 +167,20 @@ impl Channel {
             service_config: ServiceConfig::default(),
             default_deadline: Some(DEFAULT_DEADLINE),
             random: fastrand::Rng::new(),
-        })
+        }
     }
 
     /// Begins to connect, as the first call does. It must be called on a runtime of tokio.
     pub fn connect(&self) {
         self.0.pool();
+    }
+
+    /// Begins to connect, as the first call does, and waits until a call can be sent.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE`, with the reason of each server, if all have failed for now; they are tried again.
+    pub async fn ready(&self) -> Result<(), Status> {
+        self.0.pool().ready(false).await.map(drop)
     }
 
     /// How it is. It is idle before its first call.
@@ -214,13 +228,20 @@ impl Inner {
 
 impl Builder {
     fn shared(&self) -> Shared {
-        let scheme = if self.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
+        let tls = self.tls.clone().map(Ok).or_else(|| self.default_tls());
+        let scheme = if tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
         let named = || self.target.authority().parse().ok();
         let authority = self.authority.clone().or_else(named).unwrap_or(const { Authority::from_static("localhost") });
-        let dial = Dial { tls: self.tls.clone(), connector: self.connector.clone() };
+        let dial = Dial { tls, connector: self.connector.clone() };
         let mut config = self.pool.clone();
         config.health_service = config.health_service.or_else(|| self.service_config.health_service.clone());
         Shared::new(self.target.to_string(), Origin(scheme, authority), dial, config)
+    }
+
+    /// Of a target that says that it is encrypted, and not how.
+    fn default_tls(&self) -> Option<Result<Tls, Arc<BadTls>>> {
+        let wanted = self.target.tls() == Some(true);
+        wanted.then(|| Tls::builder().build(&self.target.host().unwrap_or_default()).map_err(Arc::new))
     }
 }
 

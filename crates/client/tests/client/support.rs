@@ -3,12 +3,30 @@
 #[path = "../../../chassis/tests/chassis/support/probe.rs"]
 mod probe;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 
-use campus_chassis::{AdminConfig, App, Handle, Health, RunError, ServerConfig, config::HumanDuration};
-use campus_client::{Builder, Channel, PoolConfig, State};
+use campus_chassis::{AdminConfig, App, Handle, RunError, ServerConfig, config::HumanDuration};
+use campus_client::{
+    Address, Answer, Builder, Channel, EndpointDump, PoolConfig, ResolveError, ResolverSettings, State,
+};
+use futures_util::future::BoxFuture;
 use http::uri::PathAndQuery;
-use tokio::task::JoinHandle;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::watch,
+    task::JoinHandle,
+};
 use tonic::{Request, Response, Status, Streaming, client::Grpc};
 use tonic_prost::ProstCodec;
 
@@ -21,7 +39,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) handle: Handle,
-    pub(crate) health: Health,
+    /// Whether it is ready, in its own opinion.
+    pub(crate) well: Arc<AtomicBool>,
     pub(crate) probe: Probe,
     pub(crate) ended: JoinHandle<Result<(), RunError>>,
 }
@@ -47,14 +66,16 @@ impl Server {
             ready_interval: HumanDuration::millis(20),
             ..AdminConfig::default()
         };
-        let probe = Probe::default();
+        let (probe, well) = (Probe::default(), Arc::new(AtomicBool::new(true)));
         let builder = App::builder(&config, &admin).descriptors(descriptors()).service(probe.clone());
-        let app = builder.build().unwrap();
+        let asked = Arc::clone(&well);
+        let check = move || std::future::ready(if asked.load(SeqCst) { Ok(()) } else { Err("unwell".to_owned()) });
+        let app = builder.ready_check("test", check).build().unwrap();
         let address = app.grpc_addr().unwrap_or_else(|| ([127, 0, 0, 1], 0).into());
         let (handle, health) = (app.handle(), app.health());
         let ended = tokio::spawn(app.run_until(std::future::pending::<()>()));
         within(health.serving()).await;
-        Self { address, handle, health, probe, ended }
+        Self { address, handle, well, probe, ended }
     }
 
     /// Stops at once, and waits for the end.
@@ -118,4 +139,83 @@ pub(crate) fn path(method: &str) -> PathAndQuery {
 
 pub(crate) fn note(number: u64) -> Request<Note> {
     Request::new(Note { text: String::new(), number })
+}
+
+/// Addresses that a test changes, in place of DNS; they are asked for every few milliseconds.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Names(Arc<Mutex<Vec<SocketAddr>>>);
+
+impl Names {
+    pub(crate) fn of(addresses: &[SocketAddr]) -> Self {
+        let names = Self::default();
+        names.set(addresses);
+        names
+    }
+
+    pub(crate) fn set(&self, addresses: &[SocketAddr]) {
+        *self.0.lock().unwrap() = addresses.to_vec();
+    }
+
+    /// A channel to these.
+    pub(crate) fn channel(&self, config: PoolConfig) -> Channel {
+        self.builder(config).build()
+    }
+
+    pub(crate) fn builder(&self, config: PoolConfig) -> Builder {
+        let names = self.clone();
+        let settings = ResolverSettings {
+            min_interval: Duration::from_millis(5),
+            max_interval: Duration::from_millis(10),
+            retry_after: Duration::from_millis(5),
+            ..ResolverSettings::default()
+        };
+        let resolve = move || -> BoxFuture<'static, Result<Answer, ResolveError>> {
+            let addresses: Vec<Address> = names.0.lock().unwrap().iter().copied().map(Address::Tcp).collect();
+            let answer = Answer { addresses, ttl: Duration::from_millis(5) };
+            let empty = answer.addresses.is_empty();
+            Box::pin(async move { if empty { Err(ResolveError::Empty("no address".to_owned())) } else { Ok(answer) } })
+        };
+        Channel::builder("dns:///names.test:1").unwrap().resolver(resolve).resolver_settings(settings).pool(config)
+    }
+}
+
+/// The endpoint at this address, as the channel shows it.
+pub(crate) fn shown(channel: &Channel, address: SocketAddr) -> Option<EndpointDump> {
+    channel.dump().endpoints.into_iter().find(|endpoint| endpoint.address == address.to_string())
+}
+
+/// A way to a server that can go dead without a sign.
+pub(crate) struct Way {
+    pub(crate) address: SocketAddr,
+    stalled: watch::Sender<bool>,
+}
+
+impl Way {
+    pub(crate) async fn to(server: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, (stalled, seen)) = (listener.local_addr().unwrap(), watch::channel(false));
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let server = TcpStream::connect(server).await.unwrap();
+                let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+                tokio::spawn(pass(from_client, to_server, seen.clone()));
+                tokio::spawn(pass(from_server, to_client, seen.clone()));
+            }
+        });
+        Self { address, stalled }
+    }
+
+    /// Passes nothing on from now on.
+    pub(crate) fn stall(&self) {
+        self.stalled.send_replace(true);
+    }
+}
+
+async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut stalled: watch::Receiver<bool>) {
+    let mut bytes = vec![0; 16 << 10];
+    while let Ok(read @ 1..) = from.read(&mut bytes).await {
+        if stalled.wait_for(|stalled| !stalled).await.is_err() || to.write_all(&bytes[..read]).await.is_err() {
+            return;
+        }
+    }
 }
