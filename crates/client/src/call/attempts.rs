@@ -59,6 +59,13 @@ struct Failed {
     end: Result<Response<Body>, Status>,
 }
 
+impl From<Status> for Failed {
+    /// It came to nobody.
+    fn from(status: Status) -> Self {
+        Self { code: status.code(), pushback: None, is_refused: false, end: Err(status) }
+    }
+}
+
 impl<'a> Call<'a> {
     pub(super) fn new(
         pool: &'a Pool,
@@ -91,30 +98,37 @@ impl<'a> Call<'a> {
     /// Until an answer begins, or there is no use in another attempt.
     pub(super) async fn make(&mut self) -> Result<Response<Body>, Status> {
         loop {
-            let endpoint = self.pick().await?;
-            let begun = match endpoint.begin(self.request()) {
-                Ok(begun) => begun,
-                Err(stayed) => {
-                    self.stay(endpoint, stayed).await?;
-                    continue;
-                }
-            };
-            let since = endpoint.now();
-            self.at = Some((Arc::clone(&endpoint), since));
-            let end = begun.await;
-            self.at = None;
-            let took = Duration::from_nanos(endpoint.now().saturating_sub(since));
-            let failed = match self.read(end, &endpoint, took) {
+            let failed = match self.attempt().await {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };
             let Some(pause) = self.pause(&failed) else { return failed.end };
             self.pool.shared().figures.retries.fetch_add(1, Relaxed);
-            self.tried.push(endpoint);
             self.last = failed.end.err();
             if !pause.is_zero() {
                 sleep(pause).await;
             }
+        }
+    }
+
+    async fn attempt(&mut self) -> Result<Response<Body>, Failed> {
+        loop {
+            let endpoint = self.pick().await?;
+            self.tried.push(Arc::clone(&endpoint));
+            let begun = match endpoint.begin(self.request()) {
+                Ok(begun) => begun,
+                Err(stayed) => {
+                    self.stay(stayed).await?;
+                    continue;
+                }
+            };
+            let since = endpoint.now();
+            let at = self.at.insert((endpoint, since));
+            let end = begun.await;
+            let endpoint = Arc::clone(&at.0);
+            self.at = None;
+            let took = Duration::from_nanos(endpoint.now().saturating_sub(since));
+            return self.read(end, &endpoint, took);
         }
     }
 
@@ -155,11 +169,10 @@ impl<'a> Call<'a> {
     }
 
     /// It did not leave: the connection is gone, which the pool is about to notice.
-    async fn stay(&mut self, endpoint: Arc<Endpoint>, stayed: NeverSent) -> Result<(), Status> {
+    async fn stay(&mut self, stayed: NeverSent) -> Result<(), Status> {
         if stayed.status.code() != Code::Unavailable || !self.outgoing.can_be_sent() {
             return Err(stayed.status);
         }
-        self.tried.push(endpoint);
         self.last = Some(stayed.status);
         self.stayed += 1;
         match self.stayed {
@@ -248,17 +261,26 @@ impl<'a> Call<'a> {
     }
 
     /// The time is up.
-    pub(super) fn too_late(&self, deadline: Deadline) -> Status {
+    pub(super) fn too_late(&mut self, deadline: Deadline) -> Status {
         let after = deadline.after;
-        if let Some((endpoint, since)) = &self.at {
-            let took = Duration::from_nanos(endpoint.now().saturating_sub(*since));
-            verdict::judge(endpoint, Code::DeadlineExceeded, took, None, &self.calls.alarm);
+        if let Some((endpoint, since)) = self.at.take() {
+            let took = Duration::from_nanos(endpoint.now().saturating_sub(since));
+            verdict::judge(&endpoint, Code::DeadlineExceeded, took, None, &self.calls.alarm);
             return Status::deadline_exceeded(format!("no answer from {} within {after:?}", endpoint.address()));
         }
         let now = self.pool.snapshot();
-        let last = self.last.clone().unwrap_or_else(|| now.unavailable(&self.pool.shared().target));
+        let last = self.last.take().unwrap_or_else(|| now.unavailable(&self.pool.shared().target));
         let mut status = Status::deadline_exceeded(format!("no answer within {after:?}: {}", last.message()));
         status.set_source(Arc::new(last));
         status
+    }
+}
+
+impl Drop for Call<'_> {
+    /// A caller that goes while it waits has seen how long an answer takes at least.
+    fn drop(&mut self) {
+        if let Some((endpoint, since)) = &self.at {
+            latency::at_least(endpoint.stats(), endpoint.now(), *since);
+        }
     }
 }

@@ -125,8 +125,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_as_the_same_or_a_little_less() {
-        for time in
-            [0, 1, 99_999_999, 100_000_000, 123_456_789_012, 3_600_000_000_001, u64::MAX].map(Duration::from_nanos)
+        for time in [0, 1, 99_999_999, 100_000_000, 123_456_789_012, 3_600_000_000_001, 99_999_999_999_999_999]
+            .map(Duration::from_nanos)
         {
             let read = parse(&format(time)).unwrap();
             assert!(read <= time && time - read < time / 100_000 + Duration::from_nanos(1), "{time:?} became {read:?}");
