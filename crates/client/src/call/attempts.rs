@@ -59,10 +59,10 @@ struct Failed {
     end: Result<Response<Body>, Status>,
 }
 
-impl From<Status> for Failed {
+impl From<Status> for Box<Failed> {
     /// It came to nobody.
     fn from(status: Status) -> Self {
-        Self { code: status.code(), pushback: None, is_refused: false, end: Err(status) }
+        Self::new(Failed { code: status.code(), pushback: None, is_refused: false, end: Err(status) })
     }
 }
 
@@ -111,7 +111,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    async fn attempt(&mut self) -> Result<Response<Body>, Failed> {
+    async fn attempt(&mut self) -> Result<Response<Body>, Box<Failed>> {
         loop {
             let endpoint = self.pick().await?;
             self.tried.push(Arc::clone(&endpoint));
@@ -188,7 +188,7 @@ impl<'a> Call<'a> {
         end: Result<Response<Incoming>, Failure>,
         endpoint: &Arc<Endpoint>,
         took: Duration,
-    ) -> Result<Response<Body>, Failed> {
+    ) -> Result<Response<Body>, Box<Failed>> {
         let alarm = &self.calls.alarm;
         let response = match end {
             Ok(response) => response,
@@ -198,7 +198,7 @@ impl<'a> Call<'a> {
                     verdict::judge(endpoint, failure.status.code(), took, None, alarm);
                 }
                 let code = failure.status.code();
-                return Err(Failed { code, pushback: None, is_refused, end: Err(failure.status) });
+                return Err(Box::new(Failed { code, pushback: None, is_refused, end: Err(failure.status) }));
             }
         };
         let ended = verdict::code(response.headers());
@@ -228,7 +228,7 @@ impl<'a> Call<'a> {
                 Err(Status::new(code, format!("{address} answered HTTP {status}, which is no answer of gRPC")))
             }
         };
-        Err(Failed { code, pushback, is_refused: false, end })
+        Err(Box::new(Failed { code, pushback, is_refused: false, end }))
     }
 
     /// After which pause the call is made again; none if it is not.

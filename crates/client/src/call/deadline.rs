@@ -9,6 +9,8 @@ use tonic::Status;
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// A timeout has at most so many digits (gRPC over HTTP/2, "Requests").
 const DIGITS: usize = 8;
+/// The first number that has more.
+const FULL: u128 = 100_000_000;
 
 /// When a call has to be over.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +68,6 @@ fn parse(value: &HeaderValue) -> Result<Duration, Status> {
 
 /// As exact as its digits allow; never longer than the time is.
 fn format(time: Duration) -> HeaderValue {
-    const FULL: u128 = 10_u128.pow(DIGITS as u32);
     let (number, unit) = match time {
         _ if time.as_nanos() < FULL => (time.as_nanos(), 'n'),
         _ if time.as_micros() < FULL => (time.as_micros(), 'u'),
