@@ -2,7 +2,10 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use bytes::Bytes;
@@ -125,12 +128,12 @@ async fn an_endpoint_that_is_asked_to_leave_is_out_of_the_snapshot_and_keeps_its
     }
     let never_sent = endpoint.begin(Request::post("/test/Call").body(Body::empty()).unwrap()).unwrap_err();
     assert_eq!(never_sent.status.message(), "127.0.0.1:1 is not connected");
-    assert_eq!(endpoint.stats().in_flight.load(std::sync::atomic::Ordering::Relaxed), 1);
+    assert_eq!(endpoint.stats().in_flight.load(Relaxed), 1);
     let answer = Response::builder().header("grpc-status", "0").body(()).unwrap();
     respond.send_response(answer, true).unwrap();
     assert!(begun.await.unwrap().is_ok());
     serving.await.unwrap();
-    assert_eq!(endpoint.stats().in_flight.load(std::sync::atomic::Ordering::Relaxed), 0);
+    assert_eq!(endpoint.stats().in_flight.load(Relaxed), 0);
 }
 
 #[tokio::test]
@@ -172,4 +175,39 @@ async fn a_pool_that_is_gone_leaves_nothing_behind() {
         }
     };
     tokio::time::timeout(std::time::Duration::from_secs(5), gone).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_body_is_taken_no_faster_than_the_server_reads_it() {
+    let (pool, mut connection) = pair().await;
+    let (taken, frame) = (Arc::new(AtomicU64::new(0)), Bytes::from(vec![0; 10_000]));
+    let count = Arc::clone(&taken);
+    let frames = futures_util::stream::repeat_with(move || {
+        count.fetch_add(1, Relaxed);
+        Ok::<_, std::convert::Infallible>(http_body::Frame::data(frame.clone()))
+    });
+    let body = Body::new(http_body_util::StreamBody::new(futures_util::StreamExt::take(frames, 100)));
+    let request = Request::post("/test/Call").body(body).unwrap();
+    let begun = tokio::spawn(pool.snapshot().ready[0].begin(request).unwrap());
+    let (request, mut respond) = connection.accept().await.unwrap().unwrap();
+    let serving = tokio::spawn(async move { while connection.accept().await.is_some() {} });
+    // The window of a stream is 64 KiB: the frames in it, and the next ones.
+    while taken.load(Relaxed) < 7 {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(taken.load(Relaxed) <= 9, "{taken:?} frames are under way");
+    let (mut body, mut bytes) = (request.into_body(), 0);
+    while let Some(data) = body.data().await {
+        let data = data.unwrap();
+        bytes += data.len();
+        body.flow_control().release_capacity(data.len()).unwrap();
+    }
+    assert_eq!(bytes, 1_000_000);
+    let _ = respond.send_response(Response::new(()), true).unwrap();
+    begun.await.unwrap().unwrap();
+    drop(pool);
+    serving.await.unwrap();
 }
