@@ -39,7 +39,8 @@ fn a_server_is_called_by_its_name_even_where_another_one_does_not_run() {
     let server = Campus::start(&PARTS);
     let names = named(&[1, 77]);
     let target = format!("dns://{}/{NAME}:{}", names.address, server.grpc.port());
-    let (exit, _, err) = run(&["--server", &target, "employee", "create", "--given-name", "Mira", "--family-name", "Okafor"]);
+    let (exit, _, err) =
+        run(&["--server", &target, "employee", "create", "--given-name", "Mira", "--family-name", "Okafor"]);
     assert_eq!(exit, Some(0), "{err}");
     let (exit, out, err) = run(&["employee", "list", "--server", &target]);
     assert_eq!((exit, out.lines().count()), (Some(0), 1), "{err}");

@@ -16,4 +16,5 @@ mod pool_lost;
 mod pool_shown;
 mod pool_states;
 mod pool_tls;
+mod sim;
 mod support;

@@ -25,6 +25,19 @@ pub(crate) const TICK: Duration = Duration::from_millis(20);
 const LATENCY: Duration = Duration::from_millis(20);
 pub(crate) const SERVERS: [&str; 6] = ["s0", "s1", "s2", "s3", "s4", "s5"];
 
+/// What people write for grpc-go: reads are repeated.
+const CONFIG: &str = r#"{
+    "loadBalancingConfig": [{"round_robin": {}}],
+    "methodConfig": [{
+        "name": [{}],
+        "retryPolicy": {
+            "maxAttempts": 5, "initialBackoff": "0.05s", "maxBackoff": "0.5s", "backoffMultiplier": 2,
+            "retryableStatusCodes": ["UNAVAILABLE"]
+        }
+    }],
+    "healthCheckConfig": {"serviceName": ""}
+}"#;
+
 /// What happens at some time.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
@@ -135,6 +148,8 @@ impl World {
             .resolver(resolve)
             .resolver_settings(settings)
             .pool(pool())
+            .service_config(CONFIG)
+            .unwrap()
             .random(fastrand::Rng::with_seed(seed))
     }
 }
