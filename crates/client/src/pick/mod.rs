@@ -87,8 +87,11 @@ impl Picker {
         chosen
     }
 
+    /// Of one and some of the others.
     fn least<'a, C: Candidate>(&self, ready: &'a [C], choices: u32) -> Option<&'a C> {
-        let drawn = (0..choices).filter_map(|_| ready.get(self.chance.below(ready.len())));
+        let one = self.chance.below(ready.len());
+        let others = (1..choices).map(|_| (one + 1 + self.chance.below(ready.len() - 1)) % ready.len());
+        let drawn = std::iter::once(one).chain(others).filter_map(|index| ready.get(index));
         drawn.min_by_key(|candidate| candidate.in_flight())
     }
 
