@@ -144,8 +144,7 @@ impl Writer<'_> {
             return Ok(());
         }
         for field in message.fields().get(places).unwrap_or_default().iter().filter(|field| !field.presence) {
-            self.item(list);
-            self.key(field);
+            self.key(list, field);
             self.unset(field)?;
         }
         Ok(())
@@ -176,8 +175,7 @@ impl Writer<'_> {
             if !field.presence && !self.options.emit_defaults && value.is_some_and(|value| value.is_default()) {
                 return Ok(());
             }
-            self.item(list);
-            self.key(field);
+            self.key(list, field);
         }
         match (field.kind, value) {
             (kind, Some(value)) => self.value(kind, value, depth).map_err(|stop| stop.inside(field.name)),
@@ -342,14 +340,15 @@ impl Writer<'_> {
         let _ = std::fmt::Write::write_fmt(self.out, text);
     }
 
-    fn key(&mut self, field: &Field) {
-        if self.options.proto_names {
-            return self.name(field.name);
-        }
-        self.out.push_str(field.json_key);
-        if self.options.indent.is_some() {
-            self.out.push(' ');
-        }
+    /// The name of a field as the next member of an object.
+    fn key(&mut self, list: &mut List, field: &Field) {
+        let JsonOptions { indent: None, proto_names: false, .. } = self.options else {
+            self.item(list);
+            return self.name(if self.options.proto_names { field.name } else { field.json_name });
+        };
+        let key = if list.empty { field.json_key.get(1..).unwrap_or_default() } else { field.json_key };
+        list.empty = false;
+        self.out.push_str(key);
     }
 
     pub(super) fn name(&mut self, name: &str) {
