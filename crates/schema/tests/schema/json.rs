@@ -84,6 +84,48 @@ proptest! {
     }
 }
 
+/// A text with one to four of its bytes changed, left out or put in.
+fn changed(text: &str, source: &mut Source<'_>) -> String {
+    const LETTERS: &[u8] = b"0123456789.-+eE\"{}[]:,ntfTZs_/ \\";
+    let mut bytes = text.as_bytes().to_vec();
+    for _ in 0..=source.below(4) {
+        let at = (source.below(256) * 256 + source.below(256)) % (bytes.len() + 1);
+        let letter = LETTERS[source.below(LETTERS.len())];
+        match source.below(3) {
+            0 => bytes.insert(at, letter),
+            1 if at < bytes.len() => bytes[at] = letter,
+            _ if at < bytes.len() => drop(bytes.remove(at)),
+            _ => {}
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+proptest! {
+    #![proptest_config(runs(700))]
+
+    #[test]
+    fn a_text_that_both_implementations_take_means_the_same_to_both(
+        decisions in decisions(),
+        changes in decisions(),
+        at in any::<prop::sample::Index>(),
+    ) {
+        let (ours, of) = at.get(&subjects()).clone();
+        let original = message(&of, &mut Source::new(&decisions));
+        let text = changed(&theirs(&original, &SerializeOptions::new()), &mut Source::new(&changes));
+        let mut json = serde_json::Deserializer::from_str(&text);
+        let read = DynamicMessage::deserialize(of, &mut json);
+        if let (Ok(canonical), Ok(read), Ok(())) = (ours.from_json(&text), read, json.end()) {
+            // As JSON, since the bytes within an `Any` may be in another order.
+            let json = |bytes: &[u8]| {
+                let mut out = String::new();
+                ours.to_json(bytes, &JsonOptions::default(), &mut out).map(|()| parsed(&out))
+            };
+            prop_assert_eq!(json(&canonical), json(&read.encode_to_vec()), "{}", text);
+        }
+    }
+}
+
 #[test]
 fn a_record_reads_as_people_expect_it() {
     let employee_type = CAMPUS.schema.message("campus.employee.v1.Employee").unwrap();
