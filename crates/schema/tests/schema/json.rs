@@ -227,6 +227,28 @@ fn presence_lists_and_oneofs_follow_null_and_defaults() {
 }
 
 #[test]
+fn one_field_is_written_as_it_is_or_as_what_it_is_unset() {
+    let field = |message: &str, field: &str, text: &str| {
+        let message = KINDS.schema.message(message).unwrap();
+        let bytes = message.from_json(text).unwrap();
+        let mut out = String::from("> ");
+        message.field_to_json(message.field(field).unwrap(), &bytes, &JsonOptions::default(), &mut out).unwrap();
+        out
+    };
+    assert_eq!(field("kinds.Lists", "int32s", r#"{"strings":["a"],"int32s":[1,0]}"#), "> [1,0]");
+    assert_eq!(field("kinds.Lists", "int32s", "{}"), "> []");
+    assert_eq!(field("kinds.Maps", "byBool", r#"{"byBool":{"true":"a"}}"#), r#"> {"true":"a"}"#);
+    assert_eq!(field("kinds.Maps", "byBool", "{}"), "> {}");
+    assert_eq!(field("kinds.Plain", "anInt64", "{}"), r#"> "0""#);
+    assert_eq!(field("kinds.Present", "anInt64", "{}"), "> null");
+    assert_eq!(field("kinds.Present", "anInt64", r#"{"anInt64":0}"#), r#"> "0""#);
+    assert_eq!(field("kinds.Tree", "left", "{}"), "> {}");
+    assert_eq!(field("kinds.Tree", "left", r#"{"left":{"name":"x"}}"#), r#"> {"name":"x"}"#);
+    assert_eq!(field("kinds.WellKnown", "timestamp", "{}"), "> null");
+    assert_eq!(field("kinds.WellKnown", "aString", r#"{"aString":""}"#), r#"> """#);
+}
+
+#[test]
 fn well_known_messages_have_their_own_forms() {
     for (given, expected) in [
         (r#"{"timestamp":"1972-01-01T10:00:20.021+01:00"}"#, r#"{"timestamp":"1972-01-01T09:00:20.021Z"}"#),
