@@ -85,7 +85,7 @@ impl Services {
                 let counters = Arc::clone(figures.counters.get(index)?);
                 let desk = Some(figures.admission.web_desk(count));
                 Some(Arc::new(Web {
-                    service: Arc::clone(service),
+                    service: service.for_event_loop(),
                     desk,
                     counters,
                     tracer,

@@ -37,4 +37,4 @@ pub use trace::Tracer;
 pub use transport::{
     Address, Allow, ClientCertificate, InProcess, Listen, Rule, SocketMode, TlsConfig, TlsVersion, in_process,
 };
-pub use web::{ReadError, WebBody, WebReply, WebRoute, WebService};
+pub use web::{ReadError, Routed, WebBody, WebRoute, WebService};

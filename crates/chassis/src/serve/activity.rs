@@ -26,6 +26,7 @@ pub(crate) struct Activity {
     calls: AtomicU64,
     flooded: AtomicBool,
     begun: AtomicBool,
+    leaves: AtomicBool,
 }
 
 impl Activity {
@@ -42,6 +43,7 @@ impl Activity {
             calls: AtomicU64::new(0),
             flooded: AtomicBool::new(false),
             begun: AtomicBool::new(false),
+            leaves: AtomicBool::new(false),
         })
     }
 
@@ -74,6 +76,11 @@ impl Activity {
         self.flooded.store(true, Relaxed);
     }
 
+    /// The client is asked to leave.
+    pub(super) fn leave(&self) {
+        self.leaves.store(true, Relaxed);
+    }
+
     /// Whether the client has pinged too often.
     pub(super) fn flooded(&self) -> bool {
         self.flooded.load(Relaxed)
@@ -99,6 +106,11 @@ impl Activity {
 pub(crate) struct Open(pub(super) Arc<Activity>);
 
 impl Open {
+    /// Whether the connection ends with this.
+    pub(crate) fn leaves(&self) -> bool {
+        self.0.leaves.load(Relaxed)
+    }
+
     pub(super) fn new(activity: &Arc<Activity>) -> Self {
         activity.open.fetch_add(1, Relaxed);
         activity.traffic.streams.fetch_add(1, Relaxed);

@@ -186,7 +186,10 @@ async fn drive<C: Connection>(activity: &Activity, mut connection: Pin<&mut C>, 
         };
         match act {
             Act::Nothing => {}
-            Act::Leave => connection.as_mut().graceful_shutdown(),
+            Act::Leave => {
+                activity.leave();
+                connection.as_mut().graceful_shutdown();
+            }
             Act::EndCalls => activity.caller.end(Ending::Age),
             Act::Close => return (clock.why().unwrap_or(Closed::Drain), Err("it did not leave in time".to_owned())),
         }

@@ -1,8 +1,8 @@
 //! One request until the head of its reply.
 
-use super::{ReplyBody, ReplyFuture, Web, WebBody, WebReply, meter::Meter};
+use super::{ReplyBody, ReplyFuture, Routed, Web, WebBody, meter::Meter};
 use crate::{call::Caller, panics, serve::Open, status};
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
 use std::{
     convert::Infallible,
@@ -42,7 +42,10 @@ impl Call {
             web.service.call(request.map(|body| WebBody::new(body, caller.share())))
         });
         match begun {
-            Ok(handler) => Self { handler: Some(handler), refused: None, meter: Some(meter), open },
+            Ok(Routed { route, reply }) => {
+                meter.route = route;
+                Self { handler: Some(reply), refused: None, meter: Some(meter), open }
+            }
             Err(panic) => {
                 let refused = Some(meter.panicked(&panic));
                 Self { handler: None, refused, meter: Some(meter), open }
@@ -51,7 +54,11 @@ impl Call {
     }
 }
 
-fn step(handler: &mut Option<ReplyFuture>, meter: &Meter, cx: &mut Context<'_>) -> Poll<Result<WebReply, Status>> {
+fn step(
+    handler: &mut Option<ReplyFuture>,
+    meter: &Meter,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Response<Body>, Status>> {
     let Some(running) = handler else { return Poll::Ready(Err(status::shutting_down())) };
     let _entered = meter.enter();
     match panics::contain(|| running.as_mut().poll(cx)) {
@@ -91,10 +98,11 @@ impl Future for Call {
         if let Err(panic) = panics::contain(|| this.handler = None) {
             meter.panicked(&panic);
         }
-        let WebReply { mut response, route } =
-            outcome.unwrap_or_else(|status| WebReply { response: refusal(meter, &status), route: None });
-        let code = response.status();
-        meter.answered(route, code, response.headers_mut());
+        let mut response = outcome.unwrap_or_else(|status| refusal(meter, &status));
+        meter.answered(response.status(), response.headers_mut());
+        if this.open.as_ref().is_some_and(Open::leaves) {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         let (meter, open) = (this.meter.take(), this.open.take());
         Poll::Ready(Ok(response.map(|body| ReplyBody::new(body, meter, open))))
     }

@@ -46,7 +46,7 @@ pub(super) struct Meter {
     started: Instant,
     /// Has a place that must be given back.
     placed: bool,
-    route: Option<usize>,
+    pub(super) route: Option<usize>,
     /// What the client was answered; nothing as long as it was not.
     code: Option<StatusCode>,
 }
@@ -91,8 +91,8 @@ impl Meter {
     }
 
     /// Takes the head of the reply down, and says in it whose it is.
-    pub(super) fn answered(&mut self, route: Option<usize>, code: StatusCode, headers: &mut HeaderMap) {
-        (self.route, self.code) = (route, Some(code));
+    pub(super) fn answered(&mut self, code: StatusCode, headers: &mut HeaderMap) {
+        self.code = Some(code);
         headers.insert(&REQUEST_ID, self.call.request_id_header());
         if let Some(name) = &self.web.served_by {
             headers.insert(&SERVED_BY, name.clone());

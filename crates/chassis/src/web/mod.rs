@@ -16,14 +16,21 @@ use tonic::{Status, body::Body};
 
 /// What answers the requests of web addresses; see [`AppBuilder::web`](crate::AppBuilder::web).
 ///
-/// It is called on the thread of the event loop that has the connection, with the request as
-/// [`campus_call::current`]; so are its future and the body of its reply. Both are dropped when the client is gone.
+/// Each event loop has one of its own. It is called there, with the request as [`campus_call::current`]; so are its future
+/// and the body of its reply. Both are dropped when the client is gone.
 pub trait WebService: Send + Sync + 'static {
-    /// Every route it answers, for metrics and spans. [`WebReply::route`] counts in this list.
+    /// Another one, for one event loop.
+    #[must_use]
+    fn for_event_loop(&self) -> Self;
+
+    /// Every route it answers, for metrics and spans. [`Routed::route`] counts in this list.
     fn routes(&self) -> Vec<WebRoute>;
 
-    /// Answers one request.
-    fn call(&self, request: Request<WebBody>) -> impl Future<Output = WebReply> + Send + 'static;
+    /// Finds out what one request is for, and answers it when the future is polled.
+    fn call(
+        self: &Arc<Self>,
+        request: Request<WebBody>,
+    ) -> Routed<impl Future<Output = Response<Body>> + Send + 'static>;
 
     /// The reply to a request that the server refuses, or that has panicked; its reason is in the status.
     fn refuse(&self, status: &Status) -> Response<Body>;
@@ -38,39 +45,47 @@ pub struct WebRoute {
     pub path: String,
 }
 
-/// A reply, and which route made it.
+/// What is to come of a request.
 #[derive(Debug)]
-pub struct WebReply {
-    /// What the client gets.
-    pub response: Response<Body>,
+pub struct Routed<F> {
     /// The place of the route in [`WebService::routes`]; none if the request has found none.
     pub route: Option<usize>,
+    /// Makes the reply.
+    pub reply: F,
 }
 
-pub(crate) type ReplyFuture = Pin<Box<dyn Future<Output = WebReply> + Send>>;
+pub(crate) type ReplyFuture = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
 /// A service whose type is forgotten.
 pub(crate) trait Erased: Send + Sync {
+    fn for_event_loop(&self) -> Arc<dyn Erased>;
     fn routes(&self) -> Vec<WebRoute>;
-    fn call(&self, request: Request<WebBody>) -> ReplyFuture;
+    fn call(&self, request: Request<WebBody>) -> Routed<ReplyFuture>;
     fn refuse(&self, status: &Status) -> Response<Body>;
 }
 
-impl<S: WebService> Erased for S {
-    fn routes(&self) -> Vec<WebRoute> {
-        WebService::routes(self)
+struct Typed<S>(Arc<S>);
+
+impl<S: WebService> Erased for Typed<S> {
+    fn for_event_loop(&self) -> Arc<dyn Erased> {
+        erase(self.0.for_event_loop())
     }
 
-    fn call(&self, request: Request<WebBody>) -> ReplyFuture {
-        Box::pin(WebService::call(self, request))
+    fn routes(&self) -> Vec<WebRoute> {
+        self.0.routes()
+    }
+
+    fn call(&self, request: Request<WebBody>) -> Routed<ReplyFuture> {
+        let Routed { route, reply } = self.0.call(request);
+        Routed { route, reply: Box::pin(reply) }
     }
 
     fn refuse(&self, status: &Status) -> Response<Body> {
-        WebService::refuse(self, status)
+        self.0.refuse(status)
     }
 }
 
 /// The service without its type.
 pub(crate) fn erase(service: impl WebService) -> Arc<dyn Erased> {
-    Arc::new(service)
+    Arc::new(Typed(Arc::new(service)))
 }
