@@ -12,6 +12,7 @@ mod json;
 mod load;
 mod mask;
 mod nearest;
+mod plain;
 mod rewrite;
 mod service;
 mod table;

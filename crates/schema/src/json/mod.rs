@@ -3,6 +3,7 @@
 //! Source: <https://protobuf.dev/programming-guides/json/>.
 
 mod any;
+mod paths;
 mod read;
 mod scalar;
 mod text;
@@ -10,11 +11,15 @@ mod time;
 mod visit;
 mod write;
 
-pub(crate) use text::quote;
+pub(crate) use {
+    scalar::{Token, expected, put as put_scalar, put_key},
+    text::{quote, snake},
+    time::{parse_duration, parse_timestamp},
+};
 
 use serde_json::{Deserializer, Value};
 
-use crate::{JsonError, Malformed, MessageType};
+use crate::{Field, JsonError, Malformed, MessageType, wire::Parts};
 
 /// How JSON is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,11 +58,29 @@ impl MessageType {
     /// # Errors
     /// When the text is not JSON or not of this message; says where, and what would be right.
     pub fn from_json(self, text: &str) -> Result<Vec<u8>, JsonError> {
+        let mut out = Vec::new();
+        self.read_json(text, &mut out)?;
+        read::canonical(self, &out)
+    }
+
+    /// Appends the fields of a message from JSON, in the order of the text.
+    ///
+    /// # Errors
+    /// As [`Self::from_json`]. Nothing is appended then.
+    pub fn read_json(self, text: &str, out: &mut Vec<u8>) -> Result<(), JsonError> {
         let mut json = Deserializer::from_str(text);
-        read::read(self, |reader| {
+        read::append(out, |reader| {
             reader.body(self, &mut json)?;
             json.end()
         })
+    }
+
+    /// The paths of a field mask that a JSON object sets or clears, the innermost ones: a list, a map, `null`, an empty
+    /// object and a message with a JSON form of its own are one path as a whole. What is no field is passed over.
+    pub fn json_paths(self, text: &str) -> Vec<String> {
+        let mut paths = Vec::new();
+        paths::paths(self, &mut Deserializer::from_str(text), &mut paths);
+        paths
     }
 
     /// Reads a message from JSON that is parsed already; errors have no line and column.
@@ -65,6 +88,41 @@ impl MessageType {
     /// # Errors
     /// As [`Self::from_json`].
     pub fn from_json_value(self, value: &Value) -> Result<Vec<u8>, JsonError> {
-        read::read(self, |reader| reader.body(self, value))
+        let mut out = Vec::new();
+        read::append(&mut out, |reader| reader.body(self, value))?;
+        read::canonical(self, &out)
+    }
+}
+
+impl Field {
+    /// Appends this field from the JSON of its value; `null` is unset.
+    ///
+    /// # Errors
+    /// As [`MessageType::from_json`]; paths begin inside of the field. Nothing is appended then.
+    pub fn read_json(&'static self, text: &str, out: &mut Vec<u8>) -> Result<(), JsonError> {
+        let mut json = Deserializer::from_str(text);
+        read::append(out, |reader| {
+            reader.field(self, &mut json)?;
+            json.end()
+        })
+    }
+
+    /// Appends the JSON of the value that this field has in a message, its default where it is not set.
+    ///
+    /// # Errors
+    /// As [`MessageType::to_json`]. Nothing is appended then.
+    pub fn to_json(&self, message: &[u8], options: &JsonOptions, out: &mut String) -> Result<(), Malformed> {
+        let start = out.len();
+        let parts = Parts::new(message).filter(|part| part.map_or(true, |(number, ..)| number == self.number));
+        let mut bytes = Vec::new();
+        for part in parts {
+            let (_, _, raw) = part?;
+            bytes.extend_from_slice(raw);
+        }
+        let written = write::Writer::new(options, out).only(self, &bytes);
+        if written.is_err() {
+            out.truncate(start);
+        }
+        written
     }
 }

@@ -54,12 +54,16 @@ pub(super) fn camel(out: &mut String, path: &str) -> bool {
     !raise
 }
 
-/// A path of a field mask out of its `lowerCamelCase`.
-pub(super) fn snake(path: &str) -> Option<String> {
+/// A path of a field mask out of its `lowerCamelCase`; what has underscores is none.
+pub(super) fn strict_snake(path: &str) -> Option<String> {
+    snake(path).filter(|_| !path.contains('_'))
+}
+
+/// A path of a field mask out of either spelling.
+pub(crate) fn snake(path: &str) -> Option<String> {
     let mut out = String::with_capacity(path.len() + 4);
     for letter in path.chars() {
         match letter {
-            '_' => return None,
             'A'..='Z' => out.extend(['_', letter.to_ascii_lowercase()]),
             _ => out.push(letter),
         }

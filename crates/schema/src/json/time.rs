@@ -55,7 +55,7 @@ pub(super) fn write_duration(seconds: i64, nanos: i64, out: &mut String) -> Resu
 }
 
 /// Seconds since 1970 and nanoseconds of an RFC 3339 time with any offset.
-pub(super) fn parse_timestamp(text: &str) -> Result<(i64, i32), &'static str> {
+pub(crate) fn parse_timestamp(text: &str) -> Result<(i64, i32), &'static str> {
     let (date, rest) = text.split_once('T').ok_or(NOT_A_TIME)?;
     let at = rest.find(['Z', '+', '-']).ok_or(NOT_A_TIME)?;
     let (clock, zone) = rest.split_at_checked(at).ok_or(NOT_A_TIME)?;
@@ -75,7 +75,7 @@ pub(super) fn parse_timestamp(text: &str) -> Result<(i64, i32), &'static str> {
 }
 
 /// Seconds and nanoseconds, of one sign.
-pub(super) fn parse_duration(text: &str) -> Result<(i64, i32), &'static str> {
+pub(crate) fn parse_duration(text: &str) -> Result<(i64, i32), &'static str> {
     let number = text.strip_suffix('s').ok_or(NOT_A_DURATION)?;
     let (sign, number) = number.strip_prefix('-').map_or((1, number), |number| (-1, number));
     let (seconds, nanos) = match number.split_once('.') {

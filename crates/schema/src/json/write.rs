@@ -45,6 +45,11 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Writes the value of one field; `bytes` are all of the message that belongs to it.
+    pub(super) fn only(&mut self, field: &Field, bytes: &[u8]) -> Written {
+        self.field(field, &mut Group { parts: &mut Parts::new(bytes), number: field.number }, 0)
+    }
+
     fn members(&mut self, message: MessageType, bytes: &[u8], depth: usize, list: &mut List) -> Written {
         let mut parts = Parts::new(bytes);
         for field in message.fields() {
