@@ -1,42 +1,102 @@
 //! What a generated client takes.
 
 use std::{
+    io,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, OnceLock},
     task::{Context, Poll},
 };
 
-use http::{Request, Response, Uri, uri::Scheme};
-use hyper::client::conn::http2::SendRequest;
+use http::{
+    Request, Response,
+    uri::{Authority, Scheme},
+};
+use tokio::sync::watch;
 use tonic::{Status, body::Body};
 use tower::Service;
 
-use crate::{Address, BadTarget, Target, connection};
+use crate::{
+    Address, BadTarget, Resolve, ResolverSettings, State, Target, Tls,
+    connection::{Connector, Dial, Stream},
+    pool::{Origin, Pool, PoolConfig, Shared},
+    resolve::Resolver,
+};
 
 /// A channel that is being put together.
-#[derive(Clone, Debug)]
 #[must_use]
 pub struct Builder {
     target: Target,
+    tls: Option<Tls>,
+    authority: Option<Authority>,
+    connector: Option<Connector>,
+    resolver: Option<Arc<dyn Resolve>>,
+    resolver_settings: ResolverSettings,
+    pool: PoolConfig,
+    random: fastrand::Rng,
 }
 
 impl Builder {
+    /// Encrypts connections of TCP.
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// What calls carry as `:authority` instead of what the target says.
+    pub fn authority(mut self, authority: Authority) -> Self {
+        self.authority = Some(authority);
+        self
+    }
+
+    /// Connects by this instead of sockets of the system, as in a simulation.
+    pub fn connector<F, A, S>(mut self, connect: F) -> Self
+    where
+        F: Fn(Address) -> A + Send + Sync + 'static,
+        A: Future<Output = io::Result<S>> + Send + 'static,
+        S: Stream + 'static,
+    {
+        self.connector = Some(Connector::new(connect));
+        self
+    }
+
+    /// Finds addresses by this instead of what the target says.
+    pub fn resolver(mut self, resolver: impl Resolve) -> Self {
+        self.resolver = Some(Arc::new(resolver));
+        self
+    }
+
+    /// The pace of the resolver.
+    pub fn resolver_settings(mut self, settings: ResolverSettings) -> Self {
+        self.resolver_settings = settings;
+        self
+    }
+
+    /// The times and sizes of connections.
+    pub fn pool(mut self, config: PoolConfig) -> Self {
+        self.pool = config;
+        self
+    }
+
+    /// Where chance comes from, for a story that can be told again.
+    pub fn random(mut self, random: fastrand::Rng) -> Self {
+        self.random = random;
+        self
+    }
+
     /// The channel. It connects when it is first used, on the event loop of that call.
     #[must_use]
     pub fn build(self) -> Channel {
-        let Target::Static(addresses) = self.target;
-        Channel(Arc::new(Inner { addresses, connection: Mutex::default() }))
+        Channel(Arc::new(Inner { pool: OnceLock::new(), builder: self }))
     }
 }
 
 /// Calls to whichever server is there. Clones share everything.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Channel(Arc<Inner>);
 
-#[derive(Debug)]
-struct Inner {
-    addresses: Vec<Address>,
-    connection: Mutex<Option<SendRequest<Body>>>,
+pub(crate) struct Inner {
+    builder: Builder,
+    pool: OnceLock<Pool>,
 }
 
 impl Channel {
@@ -45,25 +105,57 @@ impl Channel {
     /// # Errors
     /// If the text names none.
     pub fn builder(target: &str) -> Result<Builder, BadTarget> {
-        Ok(Builder { target: target.parse()? })
+        Ok(Builder {
+            target: target.parse()?,
+            tls: None,
+            authority: None,
+            connector: None,
+            resolver: None,
+            resolver_settings: ResolverSettings::default(),
+            pool: PoolConfig::default(),
+            random: fastrand::Rng::new(),
+        })
+    }
+
+    /// Begins to connect, as the first call does. It must be called on a runtime of tokio.
+    pub fn connect(&self) {
+        self.0.pool();
+    }
+
+    /// How it is. It is idle before its first call.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.0.pool.get().map_or(State::Idle, |pool| pool.snapshot().state)
+    }
+
+    /// Its state as it changes; it begins to connect.
+    #[must_use]
+    pub fn watch_state(&self) -> watch::Receiver<State> {
+        self.0.pool().watch()
     }
 }
 
 impl Inner {
-    async fn connection(&self) -> Result<SendRequest<Body>, Status> {
-        let place = || self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = place().clone().filter(|sender| !sender.is_closed());
-        if let Some(sender) = kept {
-            return Ok(sender);
-        }
-        let mut last = Status::unavailable("no address");
-        for address in &self.addresses {
-            match connection::connect(address).await {
-                Ok(sender) => return Ok(place().insert(sender).clone()),
-                Err(error) => last = Status::unavailable(format!("{address}: {error}")),
-            }
-        }
-        Err(last)
+    /// The pool, which begins now if it has not.
+    pub(crate) fn pool(&self) -> &Pool {
+        self.pool.get_or_init(|| {
+            let (builder, mut random) = (&self.builder, self.builder.random.clone());
+            let resolver = match &builder.resolver {
+                Some(source) => Resolver::start(Arc::clone(source), &builder.resolver_settings, random.fork()),
+                None => Resolver::of(&builder.target, &builder.resolver_settings, random.fork()),
+            };
+            Pool::start(Arc::new(builder.shared()), resolver, random)
+        })
+    }
+}
+
+impl Builder {
+    fn shared(&self) -> Shared {
+        let scheme = if self.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
+        let named = || self.target.authority().parse().ok();
+        let authority = self.authority.clone().or_else(named).unwrap_or(const { Authority::from_static("localhost") });
+        let dial = Dial { tls: self.tls.clone(), connector: self.connector.clone() };
+        Shared::new(self.target.to_string(), Origin(scheme, authority), dial, self.pool.clone())
     }
 }
 
@@ -76,16 +168,13 @@ impl Service<Request<Body>> for Channel {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
         let inner = Arc::clone(&self.0);
         Box::pin(async move {
-            let mut parts = std::mem::take(request.uri_mut()).into_parts();
-            parts.scheme = Some(Scheme::HTTP);
-            parts.authority = Some(http::uri::Authority::from_static("campus"));
-            *request.uri_mut() = Uri::from_parts(parts).map_err(|error| Status::internal(error.to_string()))?;
-            let mut sender = inner.connection().await?;
-            let answer = sender.send_request(request).await;
-            answer.map(|answer| answer.map(Body::new)).map_err(|error| Status::unavailable(error.to_string()))
+            let snapshot = inner.pool().ready(false).await?;
+            let endpoint = snapshot.ready.first().ok_or_else(|| Status::unavailable("nobody is ready"))?;
+            let begun = endpoint.begin(request).map_err(|error| error.status)?;
+            begun.await.map(|answer| answer.map(Body::new)).map_err(|error| error.status)
         })
     }
 }

@@ -1,0 +1,198 @@
+//! A call on a connection: the request on its way out, the answer on its way in.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use h2::{RecvStream, client::ResponseFuture};
+use http::{HeaderMap, Request, Response};
+use http_body::{Body as _, Frame};
+use tokio::task::AbortHandle;
+use tonic::{Status, body::Body};
+
+use super::{Connection, Failure, FailureKind, send::Send};
+use crate::pool::Endpoint;
+
+/// A call that has begun: the head of its answer, to be waited for. Dropped before, the call is cancelled.
+#[derive(Debug)]
+#[must_use = "the request is sent while this is polled"]
+pub struct Begun {
+    response: ResponseFuture,
+    sending: Sending,
+    open: Option<Open>,
+}
+
+/// Counts as in flight as long as it lives.
+#[derive(Debug)]
+struct Open {
+    endpoint: Arc<Endpoint>,
+    /// By how many hold it the connection knows whether it has calls.
+    _connection: Arc<Connection>,
+}
+
+impl Open {
+    fn new(endpoint: Arc<Endpoint>, connection: Arc<Connection>) -> Self {
+        endpoint.stats().picks.fetch_add(1, Relaxed);
+        endpoint.stats().in_flight.fetch_add(1, Relaxed);
+        Self { endpoint, _connection: connection }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.endpoint.stats().in_flight.fetch_sub(1, Relaxed);
+    }
+}
+
+/// As errors name it.
+fn name(open: Option<Open>) -> String {
+    open.map_or_else(String::new, |open| open.endpoint.address().to_string())
+}
+
+/// How the body of a request is sent: by whoever waits for the answer, or, when that takes longer, by a task of its own.
+#[derive(Debug)]
+enum Sending {
+    Here(Box<Send>),
+    Elsewhere(Task),
+    Done,
+}
+
+/// Ends with its owner.
+#[derive(Debug)]
+struct Task(AbortHandle);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Begun {
+    /// On the connection of the endpoint.
+    ///
+    /// # Errors
+    /// With the body, if the connection takes no more calls.
+    pub(crate) fn new(
+        endpoint: &Arc<Endpoint>,
+        connection: Arc<Connection>,
+        head: Request<()>,
+        body: Body,
+    ) -> Result<Self, (Body, h2::Error)> {
+        let is_empty = body.is_end_stream();
+        match connection.sender.clone().send_request(head, is_empty) {
+            Ok((response, _)) if is_empty => Ok(Self::begin(endpoint, connection, response, Sending::Done)),
+            Ok((response, stream)) => {
+                let sending = Sending::Here(Box::new(Send::new(body, stream)));
+                Ok(Self::begin(endpoint, connection, response, sending))
+            }
+            Err(error) => Err((body, error)),
+        }
+    }
+
+    fn begin(
+        endpoint: &Arc<Endpoint>,
+        connection: Arc<Connection>,
+        response: ResponseFuture,
+        sending: Sending,
+    ) -> Self {
+        Self { response, sending, open: Some(Open::new(Arc::clone(endpoint), connection)) }
+    }
+}
+
+impl Future for Begun {
+    type Output = Result<Response<Incoming>, Failure>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if let Sending::Here(send) = &mut this.sending {
+            match Pin::new(&mut **send).poll(cx) {
+                Poll::Ready(Ok(())) => this.sending = Sending::Done,
+                Poll::Ready(Err(status)) => {
+                    return Poll::Ready(Err(Failure { kind: FailureKind::Request, status }));
+                }
+                Poll::Pending => {
+                    if let Sending::Here(send) = std::mem::replace(&mut this.sending, Sending::Done) {
+                        this.sending = Sending::Elsewhere(Task(tokio::spawn(send).abort_handle()));
+                    }
+                }
+            }
+        }
+        let answer = ready!(Pin::new(&mut this.response).poll(cx));
+        let open = this.open.take();
+        Poll::Ready(match answer {
+            Ok(answer) => {
+                let sending = std::mem::replace(&mut this.sending, Sending::Done);
+                Ok(answer.map(|stream| Incoming { stream, next: Next::Data, sending, open }))
+            }
+            Err(error) => Err(Failure::of(error, &name(open))),
+        })
+    }
+}
+
+/// The body of an answer. Dropped before its end, the call is cancelled.
+#[derive(Debug)]
+pub struct Incoming {
+    stream: RecvStream,
+    next: Next,
+    #[expect(dead_code, reason = "what is left of the request is sent as long as this lives")]
+    sending: Sending,
+    open: Option<Open>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Data,
+    Trailers,
+    Nothing,
+}
+
+impl Incoming {
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, h2::Error>>> {
+        let data = ready!(self.stream.poll_data(cx));
+        if let Some(Ok(data)) = &data {
+            // Only a window that overflows is refused, which h2 has seen before.
+            let _ = self.stream.flow_control().release_capacity(data.len());
+        }
+        Poll::Ready(data)
+    }
+
+    fn failed(&mut self, error: h2::Error) -> Status {
+        self.next = Next::Nothing;
+        Failure::of(error, &name(self.open.take())).status
+    }
+}
+
+impl http_body::Body for Incoming {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let this = &mut *self;
+        if this.next == Next::Data {
+            match ready!(this.poll_data(cx)) {
+                Some(Ok(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Some(Err(error)) => return Poll::Ready(Some(Err(this.failed(error)))),
+                None => this.next = Next::Trailers,
+            }
+        }
+        if this.next == Next::Trailers {
+            let trailers: Result<Option<HeaderMap>, h2::Error> = ready!(this.stream.poll_trailers(cx));
+            this.next = Next::Nothing;
+            match trailers {
+                Ok(trailers) => {
+                    this.open = None;
+                    return Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))));
+                }
+                Err(error) => return Poll::Ready(Some(Err(this.failed(error)))),
+            }
+        }
+        Poll::Ready(None)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.next == Next::Nothing || self.stream.is_end_stream()
+    }
+}

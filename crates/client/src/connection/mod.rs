@@ -1,0 +1,77 @@
+//! One connection of HTTP/2 to one server.
+//!
+//! Calls write into the connection's buffers themselves, and one task a connection moves the bytes. So a call costs no message
+//! to another task, and what many calls write goes out together.
+
+mod dial;
+mod drive;
+mod exchange;
+mod failure;
+mod heard;
+mod keepalive;
+mod send;
+
+use std::{
+    io,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use h2::client::{self, SendRequest};
+use tokio::{sync::watch, task::AbortHandle};
+
+pub use self::{
+    dial::Stream,
+    exchange::{Begun, Incoming},
+    failure::{Failure, FailureKind, NeverSent},
+};
+pub(crate) use self::{
+    dial::{Connector, Dial},
+    drive::{Parting, Progress},
+};
+use self::{drive::Drive, heard::Heard, keepalive::Keepalive};
+use crate::{Address, pool::PoolConfig};
+
+/// Where calls are sent. When the last one that knows it lets go, it ends after its calls.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    sender: SendRequest<Bytes>,
+}
+
+/// A connection and what its owner sees of it.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) connection: Arc<Connection>,
+    pub(crate) progress: watch::Receiver<Progress>,
+    /// Cuts it.
+    pub(crate) task: AbortHandle,
+}
+
+/// Connects; the server has not said anything yet.
+pub(crate) async fn connect(dial: &Dial, address: &Address, config: &PoolConfig) -> io::Result<Opened> {
+    let (stream, heard) = Heard::new(dial.dial(address).await?);
+    let mut builder = client::Builder::new();
+    builder
+        .initial_window_size(config.stream_window)
+        .initial_connection_window_size(config.connection_window)
+        .max_header_list_size(config.max_header_list)
+        .enable_push(false);
+    let (sender, mut h2) = builder.handshake(stream).await.map_err(io::Error::other)?;
+    let pings = config.keepalive.and_then(|interval| Some((interval, h2.ping_pong()?)));
+    let keepalive = pings.map(|(interval, pings)| Keepalive::new(pings, interval, config.keepalive_timeout));
+    let connection = Arc::new(Connection { sender });
+    let (sent, progress) = watch::channel(Progress::default());
+    let drive = Drive { h2, heard, seen: 0, keepalive, connection: Arc::downgrade(&connection), progress: sent };
+    Ok(Opened { connection, progress, task: tokio::spawn(drive).abort_handle() })
+}
+
+impl Connection {
+    /// Why it takes no more calls.
+    fn refusal(&self, cx: &mut Context<'_>) -> Option<h2::Error> {
+        match self.sender.clone().poll_ready(cx) {
+            Poll::Ready(Err(error)) => Some(error),
+            _ => None,
+        }
+    }
+}
