@@ -1,7 +1,7 @@
 //! What a generated client takes.
 
 use std::{
-    io,
+    fmt, io,
     pin::Pin,
     sync::{Arc, OnceLock},
     task::{Context, Poll},
@@ -16,7 +16,7 @@ use tonic::{Status, body::Body};
 use tower::Service;
 
 use crate::{
-    Address, BadTarget, Resolve, ResolverSettings, State, Target, Tls,
+    Address, BadTarget, Dump, Metrics, Resolve, ResolverSettings, State, Target, Tls,
     connection::{Connector, Dial, Stream},
     pool::{Origin, Pool, PoolConfig, Shared},
     resolve::Resolver,
@@ -32,6 +32,7 @@ pub struct Builder {
     resolver: Option<Arc<dyn Resolve>>,
     resolver_settings: ResolverSettings,
     pool: PoolConfig,
+    metrics: Option<Metrics>,
     random: fastrand::Rng,
 }
 
@@ -77,6 +78,12 @@ impl Builder {
         self
     }
 
+    /// Adds its figures to these.
+    pub fn metrics(mut self, metrics: &Metrics) -> Self {
+        self.metrics = Some(metrics.clone());
+        self
+    }
+
     /// Where chance comes from, for a story that can be told again.
     pub fn random(mut self, random: fastrand::Rng) -> Self {
         self.random = random;
@@ -94,6 +101,19 @@ impl Builder {
 #[derive(Clone)]
 pub struct Channel(Arc<Inner>);
 
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let builder = &self.0.builder;
+        f.debug_struct("Channel").field("target", &builder.target).field("state", &self.state()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("target", &self.target).finish_non_exhaustive()
+    }
+}
+
 pub(crate) struct Inner {
     builder: Builder,
     pool: OnceLock<Pool>,
@@ -105,16 +125,22 @@ impl Channel {
     /// # Errors
     /// If the text names none.
     pub fn builder(target: &str) -> Result<Builder, BadTarget> {
-        Ok(Builder {
-            target: target.parse()?,
+        target.parse().map(Self::to)
+    }
+
+    /// Begins a channel to a target that was read before.
+    pub fn to(target: Target) -> Builder {
+        Builder {
+            target,
             tls: None,
             authority: None,
             connector: None,
             resolver: None,
             resolver_settings: ResolverSettings::default(),
             pool: PoolConfig::default(),
+            metrics: None,
             random: fastrand::Rng::new(),
-        })
+        }
     }
 
     /// Begins to connect, as the first call does. It must be called on a runtime of tokio.
@@ -122,10 +148,25 @@ impl Channel {
         self.0.pool();
     }
 
+    /// Begins to connect, as the first call does, and waits until a call can be sent.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE`, with the reason of each server, if all have failed for now; they are tried again.
+    pub async fn ready(&self) -> Result<(), Status> {
+        self.0.pool().ready(false).await.map(drop)
+    }
+
     /// How it is. It is idle before its first call.
     #[must_use]
     pub fn state(&self) -> State {
         self.0.pool.get().map_or(State::Idle, |pool| pool.snapshot().state)
+    }
+
+    /// All that it knows now; it begins to connect.
+    #[must_use]
+    pub fn dump(&self) -> Dump {
+        let pool = self.0.pool();
+        Dump::of(pool.shared(), &pool.snapshot())
     }
 
     /// Its state as it changes; it begins to connect.
@@ -144,7 +185,11 @@ impl Inner {
                 Some(source) => Resolver::start(Arc::clone(source), &builder.resolver_settings, random.fork()),
                 None => Resolver::of(&builder.target, &builder.resolver_settings, random.fork()),
             };
-            Pool::start(Arc::new(builder.shared()), resolver, random)
+            let shared = Arc::new(builder.shared());
+            if let Some(metrics) = &builder.metrics {
+                metrics.add(&shared);
+            }
+            Pool::start(shared, resolver, random)
         })
     }
 }

@@ -5,6 +5,8 @@
 mod address;
 mod channel;
 mod connection;
+mod dump;
+mod metrics;
 mod pool;
 mod resolve;
 mod target;
@@ -13,6 +15,8 @@ mod tls;
 pub use address::Address;
 pub use channel::{Builder, Channel};
 pub use connection::{Begun, Failure, FailureKind, Incoming, NeverSent, Stream};
+pub use dump::{ConnectionsDump, Dump, EndpointDump, ResolverDump};
+pub use metrics::Metrics;
 pub use pool::{ConnectError, Endpoint, Phase, PoolConfig, Snapshot, State, Stats};
 pub use resolve::{Answer, Resolution, Resolve, ResolveError, ResolverSettings};
 pub use target::{BadTarget, Target};

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     str::FromStr,
 };
 
@@ -172,10 +172,10 @@ fn host_and_port(text: &str, server: Option<SocketAddr>) -> Result<Place, String
         return if address.port() == 0 { Err(bad_port("0")) } else { Ok(Place::Fixed(vec![Address::Tcp(address)])) };
     }
     let no_port = || format!("{text:?} has no port, as in {EXAMPLE}");
-    if text.parse::<IpAddr>().is_ok_and(|ip| ip.is_ipv6()) {
-        return Err(format!("an IPv6 address stands in brackets before its port, as in [{text}]:50051"));
-    }
     let (host, port) = text.rsplit_once(':').ok_or_else(no_port)?;
+    if [text, host].iter().any(|ip| ip.parse::<Ipv6Addr>().is_ok()) {
+        return Err("an IPv6 address stands in brackets before its port, as in [::1]:50051".to_owned());
+    }
     if host.is_empty() {
         return Err(format!("there is no host before :{port}, as in {EXAMPLE}"));
     }

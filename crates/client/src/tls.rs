@@ -79,6 +79,14 @@ impl Tls {
         TlsBuilder::default()
     }
 
+    /// Encrypts a stream, as each connection of a channel is.
+    ///
+    /// # Errors
+    /// If hands cannot be shaken, or what answers does not speak HTTP/2.
+    pub async fn handshake(&self, stream: impl Stream + 'static) -> io::Result<Box<dyn Stream>> {
+        Ok(Box::new(self.shake(Box::new(stream)).await?))
+    }
+
     pub(crate) async fn shake(&self, stream: Box<dyn Stream>) -> io::Result<TlsStream<Box<dyn Stream>>> {
         let stream = self.connector.connect(self.name.clone(), stream).await?;
         match stream.get_ref().1.alpn_protocol() {

@@ -20,6 +20,9 @@ use super::{Connection, heard::Heard, keepalive::Keepalive};
 /// Bytes of the head of a frame. A server's first are its SETTINGS (RFC 9113, 3.4).
 const FRAME_HEAD: u64 = 9;
 
+/// What came was no HTTP/2.
+const NONSENSE: &str = "protocol error";
+
 /// How far a connection has come.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Progress {
@@ -56,6 +59,11 @@ impl Parting {
         })
     }
 
+    /// Whether what came was no HTTP/2.
+    pub(crate) fn is_nonsense(&self) -> bool {
+        self.label == NONSENSE
+    }
+
     fn new(error: h2::Error) -> Self {
         let of_io = |error: &io::Error| match error.kind() {
             io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => "connection reset",
@@ -66,7 +74,7 @@ impl Parting {
         let label = match error.get_io() {
             Some(error) => of_io(error),
             None if error.is_go_away() && error.is_remote() => "GOAWAY",
-            None => "protocol error",
+            None => NONSENSE,
         };
         Self { label, error: Some(error) }
     }
@@ -109,27 +117,31 @@ impl Future for Drive {
                 Ok(()) => Parting { label: "closed", error: None },
                 Err(error) => Parting::new(error),
             };
-            return Poll::Ready(this.end(parting));
+            return this.end(parting);
         }
         let heard = this.heard.load(Relaxed);
         if heard != this.seen {
             this.listen(cx, heard);
         }
         let news = std::mem::replace(&mut this.seen, heard) != heard;
-        let connection = &this.connection;
-        // Its owner holds it, and each call.
-        let is_busy = || connection.strong_count() > 1;
+        let (connection, progress) = (&this.connection, &this.progress);
+        // Each call holds it, and its endpoint until it leaves.
+        let is_busy = || {
+            let is_leaving = matches!(*progress.borrow(), Progress::Leaving(_));
+            connection.strong_count() > usize::from(!is_leaving)
+        };
         match this.keepalive.as_mut().map(|keepalive| keepalive.poll(cx, news, is_busy)) {
-            Some(Poll::Ready(())) => Poll::Ready(this.end(Parting { label: "connection timed out", error: None })),
+            Some(Poll::Ready(())) => this.end(Parting { label: "connection timed out", error: None }),
             _ => Poll::Pending,
         }
     }
 }
 
 impl Drive {
-    fn end(&self, parting: Parting) {
+    fn end(&self, parting: Parting) -> Poll<()> {
         tracing::debug!(target: "campus_client", reason = %parting, "connection ended");
         self.progress.send_replace(Progress::Ended(Arc::new(parting)));
+        Poll::Ready(())
     }
 
     /// Something came: perhaps the greeting, or a GOAWAY.

@@ -25,25 +25,30 @@ pub struct Begun {
     open: Option<Open>,
 }
 
-/// Counts as in flight as long as it lives.
+/// A call on a connection. It is in flight as long as this lives.
 #[derive(Debug)]
-struct Open {
+pub(crate) struct Open {
     endpoint: Arc<Endpoint>,
     /// By how many hold it the connection knows whether it has calls.
-    _connection: Arc<Connection>,
+    connection: Arc<Connection>,
+    counts: bool,
 }
 
 impl Open {
-    fn new(endpoint: Arc<Endpoint>, connection: Arc<Connection>) -> Self {
-        endpoint.stats().picks.fetch_add(1, Relaxed);
-        endpoint.stats().in_flight.fetch_add(1, Relaxed);
-        Self { endpoint, _connection: connection }
+    /// `counts` says whether it is one of the channel's calls.
+    pub(crate) fn new(endpoint: Arc<Endpoint>, connection: Arc<Connection>, counts: bool) -> Self {
+        if counts {
+            endpoint.stats().in_flight.fetch_add(1, Relaxed);
+        }
+        Self { endpoint, connection, counts }
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.endpoint.stats().in_flight.fetch_sub(1, Relaxed);
+        if self.counts {
+            self.endpoint.stats().in_flight.fetch_sub(1, Relaxed);
+        }
     }
 }
 
@@ -56,7 +61,7 @@ fn name(open: Option<Open>) -> String {
 #[derive(Debug)]
 enum Sending {
     Here(Box<Send>),
-    Elsewhere(Task),
+    Elsewhere(#[expect(dead_code, reason = "it ends the task")] Task),
     Done,
 }
 
@@ -71,34 +76,21 @@ impl Drop for Task {
 }
 
 impl Begun {
-    /// On the connection of the endpoint.
+    /// Sends the head.
     ///
     /// # Errors
     /// With the body, if the connection takes no more calls.
-    pub(crate) fn new(
-        endpoint: &Arc<Endpoint>,
-        connection: Arc<Connection>,
-        head: Request<()>,
-        body: Body,
-    ) -> Result<Self, (Body, h2::Error)> {
+    pub(crate) fn new(open: Open, head: Request<()>, body: Body) -> Result<Self, (Body, h2::Error)> {
         let is_empty = body.is_end_stream();
-        match connection.sender.clone().send_request(head, is_empty) {
-            Ok((response, _)) if is_empty => Ok(Self::begin(endpoint, connection, response, Sending::Done)),
-            Ok((response, stream)) => {
-                let sending = Sending::Here(Box::new(Send::new(body, stream)));
-                Ok(Self::begin(endpoint, connection, response, sending))
-            }
-            Err(error) => Err((body, error)),
+        let (response, stream) = match open.connection.sender.clone().send_request(head, is_empty) {
+            Ok(sent) => sent,
+            Err(error) => return Err((body, error)),
+        };
+        if open.counts {
+            open.endpoint.stats().picks.fetch_add(1, Relaxed);
         }
-    }
-
-    fn begin(
-        endpoint: &Arc<Endpoint>,
-        connection: Arc<Connection>,
-        response: ResponseFuture,
-        sending: Sending,
-    ) -> Self {
-        Self { response, sending, open: Some(Open::new(Arc::clone(endpoint), connection)) }
+        let sending = if is_empty { Sending::Done } else { Sending::Here(Box::new(Send::new(body, stream))) };
+        Ok(Self { response, sending, open: Some(open) })
     }
 }
 

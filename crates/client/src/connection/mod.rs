@@ -15,6 +15,7 @@ use std::{
     io,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -29,6 +30,7 @@ pub use self::{
 pub(crate) use self::{
     dial::{Connector, Dial},
     drive::{Parting, Progress},
+    exchange::Open,
 };
 use self::{drive::Drive, heard::Heard, keepalive::Keepalive};
 use crate::{Address, pool::PoolConfig};
@@ -39,17 +41,21 @@ pub(crate) struct Connection {
     sender: SendRequest<Bytes>,
 }
 
-/// A connection and what its owner sees of it.
+/// What the owner of a connection sees of it.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    pub(crate) connection: Arc<Connection>,
     pub(crate) progress: watch::Receiver<Progress>,
     /// Cuts it.
     pub(crate) task: AbortHandle,
 }
 
-/// Connects; the server has not said anything yet.
-pub(crate) async fn connect(dial: &Dial, address: &Address, config: &PoolConfig) -> io::Result<Opened> {
+/// Connects; the server has not said anything yet. `keepalive` is when it is asked for a sign of life.
+pub(crate) async fn connect(
+    dial: &Dial,
+    address: &Address,
+    config: &PoolConfig,
+    keepalive: Option<Duration>,
+) -> io::Result<(Arc<Connection>, Opened)> {
     let (stream, heard) = Heard::new(dial.dial(address).await?);
     let mut builder = client::Builder::new();
     builder
@@ -58,12 +64,12 @@ pub(crate) async fn connect(dial: &Dial, address: &Address, config: &PoolConfig)
         .max_header_list_size(config.max_header_list)
         .enable_push(false);
     let (sender, mut h2) = builder.handshake(stream).await.map_err(io::Error::other)?;
-    let pings = config.keepalive.and_then(|interval| Some((interval, h2.ping_pong()?)));
+    let pings = keepalive.and_then(|interval| Some((interval, h2.ping_pong()?)));
     let keepalive = pings.map(|(interval, pings)| Keepalive::new(pings, interval, config.keepalive_timeout));
     let connection = Arc::new(Connection { sender });
     let (sent, progress) = watch::channel(Progress::default());
     let drive = Drive { h2, heard, seen: 0, keepalive, connection: Arc::downgrade(&connection), progress: sent };
-    Ok(Opened { connection, progress, task: tokio::spawn(drive).abort_handle() })
+    Ok((connection, Opened { progress, task: tokio::spawn(drive).abort_handle() }))
 }
 
 impl Connection {

@@ -9,7 +9,7 @@ const FACTOR: f64 = 1.6;
 const JITTER: f64 = 0.2;
 
 /// Ever longer pauses.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Backoff {
     first: Duration,
     longest: Duration,

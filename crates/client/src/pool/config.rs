@@ -19,6 +19,9 @@ pub struct PoolConfig {
     pub keepalive_timeout: Duration,
     /// How long a newcomer among others takes until it gets its full share; zero: none. 10 s.
     pub slow_start: Duration,
+    /// The service whose health servers are asked for, which get calls only while they serve it; an empty name is the whole
+    /// server. `None`: they are not asked. A service config's `healthCheckConfig` says it.
+    pub health_service: Option<String>,
     /// Flow-control window of a stream, in bytes. 1 MiB.
     pub stream_window: u32,
     /// Flow-control window of a connection, in bytes. 8 MiB.
@@ -37,6 +40,7 @@ impl Default for PoolConfig {
             keepalive: Some(Duration::from_secs(30)),
             keepalive_timeout: Duration::from_secs(10),
             slow_start: Duration::from_secs(10),
+            health_service: None,
             stream_window: 1 << 20,
             connection_window: 8 << 20,
             max_header_list: 64 << 10,

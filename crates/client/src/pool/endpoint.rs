@@ -20,7 +20,7 @@ use tonic::{Status, body::Body};
 use super::{Phase, Shared, Stats};
 use crate::{
     Address,
-    connection::{Begun, Connection, NeverSent},
+    connection::{Begun, Connection, NeverSent, Open},
 };
 
 /// Share of a newcomer at its first moment.
@@ -124,25 +124,35 @@ impl Endpoint {
     /// # Errors
     /// If there is no connection now: take another endpoint.
     pub fn begin(self: &Arc<Self>, request: Request<Body>) -> Result<Begun, NeverSent> {
-        let (head, body) = request.into_parts();
-        let Some(connection) = self.connection.load_full() else {
-            return Err(NeverSent { body, status: self.away("is not connected") });
-        };
-        self.begin_on(connection, Request::from_parts(head, ()), body)
+        match self.connection.load_full() {
+            Some(connection) => self.begin_on(connection, request, true),
+            None => Err(NeverSent { body: request.into_body(), status: self.away("is not connected") }),
+        }
     }
 
-    /// Begins a call on this connection.
-    pub(super) fn begin_on(
+    /// Begins a call that is not one of the channel's, on this connection.
+    pub(super) fn ask(
         self: &Arc<Self>,
         connection: Arc<Connection>,
-        mut head: Request<()>,
-        body: Body,
+        request: Request<Body>,
     ) -> Result<Begun, NeverSent> {
+        self.begin_on(connection, request, false)
+    }
+
+    fn begin_on(
+        self: &Arc<Self>,
+        connection: Arc<Connection>,
+        request: Request<Body>,
+        counts: bool,
+    ) -> Result<Begun, NeverSent> {
+        let (head, body) = request.into_parts();
+        let mut head = Request::from_parts(head, ());
         if let Err(status) = self.shared.origin.complete(&mut head) {
             return Err(NeverSent { body, status });
         }
         head.headers_mut().entry(USER_AGENT).or_insert(const { HeaderValue::from_static(AGENT) });
-        Begun::new(self, connection, head, body).map_err(|(body, error)| {
+        let open = Open::new(Arc::clone(self), connection, counts);
+        Begun::new(open, head, body).map_err(|(body, error)| {
             let mut status = self.away(&format!("takes no more calls: {error}"));
             status.set_source(Arc::new(error));
             NeverSent { body, status }

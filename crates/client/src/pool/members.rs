@@ -32,7 +32,7 @@ pub(super) async fn run(shared: Arc<Shared>, resolver: Resolver, random: fastran
             () = shared.changed.notified() => {}
             () = shared.lost.notified() => resolver.resolve_now(),
             () = sleep_until(warm_at.unwrap_or_else(Instant::now)), if warm_at.is_some() => {}
-            Some(ended) = members.lives.join_next() => members.ended(ended.ok()),
+            Some(ended) = members.lives.join_next() => members.ended(ended.ok().as_ref()),
         }
     }
 }
@@ -65,8 +65,11 @@ impl Members {
         (endpoint, remove)
     }
 
-    fn ended(&mut self, endpoint: Option<Arc<Endpoint>>) {
-        self.draining.retain(|draining| endpoint.as_ref().is_none_or(|ended| !Arc::ptr_eq(draining, ended)));
+    fn ended(&mut self, endpoint: Option<&Arc<Endpoint>>) {
+        if let Some(endpoint) = endpoint {
+            self.shared.figures.keep(endpoint.stats());
+        }
+        self.draining.retain(|draining| endpoint.is_none_or(|ended| !Arc::ptr_eq(draining, ended)));
     }
 
     /// Says who can be called; gives the time when the next newcomer is none any more.
@@ -92,8 +95,8 @@ impl Members {
             State::Connecting
         };
         let members = endpoints().chain(&self.draining).cloned().collect();
-        let unresolved = names.error.clone();
-        self.shared.publish(Snapshot { ready, state, is_warming: warm_at.is_some(), members, unresolved });
+        let resolution = names.clone();
+        self.shared.publish(Snapshot { ready, state, is_warming: warm_at.is_some(), members, resolution });
         warm_at
     }
 }

@@ -7,6 +7,7 @@ mod backoff;
 mod config;
 mod endpoint;
 mod figures;
+mod health;
 mod life;
 mod members;
 mod snapshot;
@@ -23,7 +24,7 @@ use tokio::{
 };
 use tonic::Status;
 
-use self::backoff::Backoff;
+use self::{backoff::Backoff, figures::Figures};
 pub use self::{
     config::PoolConfig,
     endpoint::{ConnectError, Endpoint},
@@ -31,7 +32,7 @@ pub use self::{
     state::{Phase, State},
     stats::Stats,
 };
-pub(crate) use self::{endpoint::Origin, figures::Figures};
+pub(crate) use self::{endpoint::Origin, figures::Totals};
 use crate::{connection::Dial, resolve::Resolver};
 
 /// What the tasks and calls of a pool share.
@@ -77,6 +78,11 @@ impl Shared {
         u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
+    /// The endpoints now.
+    pub(crate) fn snapshot(&self) -> Guard<Arc<Snapshot>> {
+        self.published.load()
+    }
+
     fn publish(&self, snapshot: Snapshot) {
         let state = snapshot.state;
         self.published.store(Arc::new(snapshot));
@@ -102,7 +108,7 @@ impl Pool {
 
     /// The endpoints now.
     pub(crate) fn snapshot(&self) -> Guard<Arc<Snapshot>> {
-        self.shared.published.load()
+        self.shared.snapshot()
     }
 
     /// A snapshot with somebody in it to call: at once, or after the wait for a connection.

@@ -5,7 +5,7 @@ use std::{error::Error, fmt::Write, sync::Arc};
 use tonic::Status;
 
 use super::{Endpoint, State};
-use crate::ResolveError;
+use crate::Resolution;
 
 /// Endpoints named in one error.
 const NAMED: usize = 3;
@@ -21,8 +21,8 @@ pub struct Snapshot {
     pub is_warming: bool,
     /// All that there are, those that drain at the end.
     pub(crate) members: Arc<[Arc<Endpoint>]>,
-    /// Why there are no addresses, or perhaps old ones.
-    pub(crate) unresolved: Option<ResolveError>,
+    /// What the resolver says.
+    pub(crate) resolution: Resolution,
 }
 
 impl Snapshot {
@@ -31,7 +31,7 @@ impl Snapshot {
         let mut text = format!("no server of {target} can be reached");
         let mut cause: Option<Arc<dyn Error + Send + Sync>> = None;
         let mut separator = ':';
-        if let Some(error) = &self.unresolved {
+        if let Some(error) = &self.resolution.error {
             let _ = write!(text, "{separator} {error}");
             cause = Some(Arc::new(error.clone()));
             separator = ';';

@@ -2,7 +2,6 @@
 
 use std::{net::IpAddr, net::SocketAddr, time::Duration};
 
-use futures_util::future::BoxFuture;
 use hickory_resolver::{
     Hosts, Resolver, TokioResolver,
     config::{ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig},
@@ -13,43 +12,39 @@ use hickory_resolver::{
     },
 };
 
-use super::{Answer, Resolve, ResolveError};
+use super::{Answer, ResolveError};
 use crate::{Address, target::DnsName};
 
 /// The name server where the machine names none (resolv.conf(5)).
 const OF_THIS_MACHINE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+/// How long a name server is waited for before it, or another one, is asked again.
+const TRY_LIMIT: Duration = Duration::from_secs(2);
 /// How long what stands in the file of hosts holds.
 const HOSTS_TTL: Duration = Duration::from_secs(30);
 
-/// Looks up one name, each time with the settings that the machine has then.
-pub(crate) struct Dns(DnsName);
-
-impl Dns {
-    pub(crate) fn new(name: DnsName) -> Self {
-        Self(name)
-    }
-
-    async fn look_up(&self) -> Result<Answer, ResolveError> {
-        let failed = |error: &dyn std::fmt::Display| ResolveError::Failed(format!("{}: {error}", self.0.host));
-        let name = Name::from_str_relaxed(&self.0.host).map_err(|error| failed(&error))?;
-        if self.0.server.is_none()
+impl DnsName {
+    /// Looks it up once, with the settings that this machine has now.
+    pub(super) async fn look_up(&self) -> Result<Answer, ResolveError> {
+        let failed = |error: &dyn std::fmt::Display| ResolveError::Failed(format!("{}: {error}", self.host));
+        let name = Name::from_str_relaxed(&self.host).map_err(|error| failed(&error))?;
+        if self.server.is_none()
             && let Some(found) = in_hosts(&name)
         {
             return Ok(self.answer(found, HOSTS_TTL));
         }
-        let resolver = resolver(self.0.server).map_err(|error| failed(&error))?;
+        let resolver = resolver(self.server).map_err(|error| failed(&error))?;
         let found = resolver.lookup_ip(name).await.map_err(|error| self.words(&error))?;
         let ttl = found.as_lookup().answers().iter().map(|record| record.ttl).min().unwrap_or_default();
         Ok(self.answer(found.iter().collect(), Duration::from_secs(ttl.into())))
     }
 
     fn answer(&self, found: Vec<IpAddr>, ttl: Duration) -> Answer {
-        let address = |ip| Address::Tcp(SocketAddr::new(ip, self.0.port));
+        let address = |ip| Address::Tcp(SocketAddr::new(ip, self.port));
         Answer { addresses: found.into_iter().map(address).collect(), ttl }
     }
 
     fn words(&self, error: &NetError) -> ResolveError {
-        let host = &self.0.host;
+        let host = &self.host;
         match error {
             NetError::Dns(DnsError::NoRecordsFound(none)) => ResolveError::Empty(match none.response_code {
                 ResponseCode::NXDomain => format!("{host}: there is no such name (NXDOMAIN)"),
@@ -61,12 +56,6 @@ impl Dns {
             NetError::Timeout => ResolveError::Failed(format!("{host}: no name server answered in time")),
             other => ResolveError::Failed(format!("{host}: no name server could be asked: {other}")),
         }
-    }
-}
-
-impl Resolve for Dns {
-    fn resolve(&self) -> BoxFuture<'_, Result<Answer, ResolveError>> {
-        Box::pin(self.look_up())
     }
 }
 
@@ -101,5 +90,6 @@ fn resolver(server: Option<SocketAddr>) -> Result<TokioResolver, NetError> {
     options.use_hosts_file = ResolveHosts::Never;
     options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
     options.cache_size = 0;
+    options.timeout = options.timeout.min(TRY_LIMIT);
     builder.build()
 }

@@ -14,7 +14,6 @@ use std::{
 use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, watch};
 
-pub(crate) use self::dns::Dns;
 use crate::{Address, Target, target::Place};
 
 /// Looks up addresses. [`Builder::resolver`](crate::Builder::resolver) takes one in place of DNS.
@@ -29,6 +28,19 @@ where
 {
     fn resolve(&self) -> BoxFuture<'_, Result<Answer, ResolveError>> {
         self()
+    }
+}
+
+/// A target finds itself: by DNS, in the file of hosts, or because it consists of addresses, which hold for ever.
+impl Resolve for Target {
+    fn resolve(&self) -> BoxFuture<'_, Result<Answer, ResolveError>> {
+        match self.place() {
+            Place::Fixed(addresses) => {
+                let answer = Answer { addresses: addresses.clone(), ttl: Duration::MAX };
+                Box::pin(std::future::ready(Ok(answer)))
+            }
+            Place::Dns(name) => Box::pin(name.look_up()),
+        }
     }
 }
 
@@ -107,7 +119,7 @@ impl Resolver {
     pub(crate) fn of(target: &Target, settings: &ResolverSettings, random: fastrand::Rng) -> Self {
         match target.place() {
             Place::Fixed(addresses) => Self::fixed(addresses),
-            Place::Dns(name) => Self::start(Arc::new(Dns::new(name.clone())), settings, random),
+            Place::Dns(_) => Self::start(Arc::new(target.clone()), settings, random),
         }
     }
 
