@@ -251,7 +251,11 @@ fn enum_type(descriptor: &EnumDescriptor) -> EnumType {
     // As the proto file has them: prost-reflect's own list is by number.
     let values = &descriptor.enum_descriptor_proto().value;
     let values = values.iter().map(|value| EnumValue { name: keep(value.name()), number: value.number() });
-    EnumType(Box::leak(Box::new(Enum { full_name: keep(descriptor.full_name()), values: values.collect() })))
+    let values: Vec<EnumValue> = values.collect();
+    let mut names = values.clone();
+    names.sort_by_key(|value| value.number);
+    names.dedup_by_key(|value| value.number);
+    EnumType(Box::leak(Box::new(Enum { full_name: keep(descriptor.full_name()), values, names })))
 }
 
 fn json_key(name: &str) -> &'static str {

@@ -97,11 +97,20 @@ impl MessageType {
 
     /// The field of a number.
     pub fn field_by_number(self, number: u32) -> Option<&'static Field> {
+        self.place(number).map(|(_, field)| field)
+    }
+
+    /// The field of a number and where it stands in [`Self::fields`].
+    pub(crate) fn place(self, number: u32) -> Option<(usize, &'static Field)> {
         // Mostly it stands at the number itself, since most messages count their fields from 1.
         let fields = self.fields();
-        match fields.get((number as usize).wrapping_sub(1)) {
-            Some(field) if field.number == number => Some(field),
-            _ => fields.binary_search_by_key(&number, |field| field.number).ok().and_then(|at| fields.get(at)),
+        let at = (number as usize).wrapping_sub(1);
+        match fields.get(at) {
+            Some(field) if field.number == number => Some((at, field)),
+            _ => {
+                let at = fields.binary_search_by_key(&number, |field| field.number).ok()?;
+                Some((at, fields.get(at)?))
+            }
         }
     }
 
@@ -266,6 +275,8 @@ pub struct EnumType(pub(crate) &'static Enum);
 pub(crate) struct Enum {
     pub(crate) full_name: &'static str,
     pub(crate) values: Vec<EnumValue>,
+    /// By number, the first of several.
+    pub(crate) names: Vec<EnumValue>,
 }
 
 /// One value of an enum.
@@ -295,7 +306,9 @@ impl EnumType {
 
     /// The name of a number; the first where there are several.
     pub fn name(self, number: i32) -> Option<&'static str> {
-        self.values().iter().find(|value| value.number == number).map(|value| value.name)
+        let names = &self.0.names;
+        let at = names.binary_search_by_key(&number, |value| value.number).ok()?;
+        names.get(at).map(|value| value.name)
     }
 }
 

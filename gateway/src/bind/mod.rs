@@ -131,7 +131,7 @@ impl Route {
     pub fn reply(&self, message: &[u8], options: &JsonOptions, out: &mut String) -> Result<(), Malformed> {
         match self.response_body {
             None => self.method.output.to_json(message, options, out),
-            Some(field) => field.to_json(message, options, out),
+            Some(field) => self.method.output.field_to_json(field, message, options, out),
         }
     }
 }

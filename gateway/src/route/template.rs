@@ -168,7 +168,7 @@ fn literal(text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Err("has an empty segment or verb".to_owned());
     }
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()+,;=:@%".contains(&byte);
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()+,;=@%".contains(&byte);
     if !text.bytes().all(allowed) {
         return Err(format!("{text:?} has a character that a path cannot have; percent-encode it"));
     }

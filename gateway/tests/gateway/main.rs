@@ -1,1 +1,14 @@
 //! The gateway in front of real services.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test ends by panicking; the helpers are outside of test functions"
+)]
+
+mod bind;
+#[path = "../contract/mod.rs"]
+mod contract;
+mod mask;
+mod route;

@@ -3,6 +3,7 @@
 //! Source: <https://protobuf.dev/programming-guides/json/>.
 
 mod any;
+mod known;
 mod paths;
 mod read;
 mod scalar;
@@ -19,7 +20,7 @@ pub(crate) use {
 
 use serde_json::{Deserializer, Value};
 
-use crate::{Field, JsonError, Malformed, MessageType, wire::Parts};
+use crate::{Field, JsonError, Malformed, MessageType};
 
 /// How JSON is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,13 +42,21 @@ impl MessageType {
     /// When the bytes are no encoding of this message, or hold what JSON cannot: a time out of range, an `Any` of a type
     /// that the descriptors do not know. Nothing is appended then.
     pub fn to_json(self, message: &[u8], options: &JsonOptions, out: &mut String) -> Result<(), Malformed> {
-        let start = out.len();
-        let canonical = self.canonical_at(message, 0)?;
-        let written = write::Writer::new(options, out).message(self, &canonical, 0);
-        if written.is_err() {
-            out.truncate(start);
-        }
-        written
+        write::write(self, message, options, out, |writer, bytes| writer.message(self, bytes, 0))
+    }
+
+    /// Appends the JSON of the value that a field of this message has, its default where it is not set.
+    ///
+    /// # Errors
+    /// As [`Self::to_json`]. Nothing is appended then.
+    pub fn field_to_json(
+        self,
+        field: &Field,
+        message: &[u8],
+        options: &JsonOptions,
+        out: &mut String,
+    ) -> Result<(), Malformed> {
+        write::write(self, message, options, out, |writer, bytes| writer.only(field, bytes, 0))
     }
 
     /// Reads a message from JSON; the result is canonical.
@@ -105,24 +114,5 @@ impl Field {
             reader.field(self, &mut json)?;
             json.end()
         })
-    }
-
-    /// Appends the JSON of the value that this field has in a message, its default where it is not set.
-    ///
-    /// # Errors
-    /// As [`MessageType::to_json`]. Nothing is appended then.
-    pub fn to_json(&self, message: &[u8], options: &JsonOptions, out: &mut String) -> Result<(), Malformed> {
-        let start = out.len();
-        let parts = Parts::new(message).filter(|part| part.map_or(true, |(number, ..)| number == self.number));
-        let mut bytes = Vec::new();
-        for part in parts {
-            let (_, _, raw) = part?;
-            bytes.extend_from_slice(raw);
-        }
-        let written = write::Writer::new(options, out).only(self, &bytes);
-        if written.is_err() {
-            out.truncate(start);
-        }
-        written
     }
 }

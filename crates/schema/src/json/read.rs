@@ -75,7 +75,11 @@ fn discreet(text: &str) -> String {
     else {
         return text.to_owned();
     };
-    let found = found.split(['"', '`']).next().unwrap_or_default().trim_end();
+    let found = match found.split(['"', '`']).next().unwrap_or_default().trim_end() {
+        "sequence" => "a list",
+        "map" => "an object",
+        found => found,
+    };
     format!("expected {expected}, found {found}")
 }
 

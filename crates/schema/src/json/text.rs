@@ -13,6 +13,26 @@ pub(crate) fn quote(out: &mut String, text: &str) {
     out.push('"');
 }
 
+/// Appends a whole number.
+pub(super) fn whole(out: &mut String, number: u64, negative: bool) {
+    // As many digits as there can be, and the sign.
+    let mut text = *b"000000000000000000000";
+    let mut rest = number;
+    let mut from = text.len();
+    for place in text.iter_mut().rev() {
+        *place = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        from -= 1;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if negative {
+        out.push('-');
+    }
+    out.push_str(text.get(from..).and_then(|digits| str::from_utf8(digits).ok()).unwrap_or_default());
+}
+
 fn is_special(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }

@@ -1,6 +1,6 @@
 //! `Timestamp` and `Duration` as JSON has them: RFC 3339 in UTC, and seconds with an `s`.
 
-use std::fmt::Write;
+use super::text;
 
 const DAY: i64 = 86_400;
 /// 0001-01-01T00:00:00Z, the first second of a `Timestamp`.
@@ -47,8 +47,7 @@ pub(super) fn write_duration(seconds: i64, nanos: i64, out: &mut String) -> Resu
     if seconds < 0 || nanos < 0 {
         out.push('-');
     }
-    // Writing to a string cannot fail.
-    let _ = write!(out, "{}", seconds.unsigned_abs());
+    text::whole(out, seconds.unsigned_abs(), false);
     fraction(out, nanos.abs());
     out.push('s');
     Ok(())
