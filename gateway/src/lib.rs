@@ -13,6 +13,7 @@ mod gateway;
 mod grpc;
 pub mod route;
 mod settings;
+mod stream;
 mod unary;
 mod web;
 
