@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Command, Subcommand};
 use clap_complete::Shell;
 
-use crate::{commands, context::ClientArgs, examples, kind::Kind, output::Format};
+use crate::{channel::ChannelArgs, commands, context::ClientArgs, examples, kind::Kind, output::Format};
 
 /// The commands that are of no kind of record.
 #[derive(Debug, Subcommand)]
@@ -13,6 +13,9 @@ pub(crate) enum TopCommand {
     /// Ask a server how its services are
     #[command(after_help = examples::HEALTH)]
     Health(ClientArgs),
+    /// Show who is behind a target, and how calls get there
+    #[command(after_help = examples::CHANNEL)]
+    Channel(ChannelArgs),
     /// Run every service on this machine
     #[command(after_help = examples::SERVE)]
     Serve(ServeCommand),

@@ -45,7 +45,7 @@ impl Server {
     /// # Errors
     /// If it is no address, or what is said about TLS makes no sense or cannot be read.
     pub(crate) fn new(server: &str, tls: &TlsArgs) -> Result<Self, Failure> {
-        let no_target = |error| Failure::usage(format!("--server {error}")).note(FORM);
+        let no_target = |error| Failure::usage(format!("--server {error}"));
         let target: Target = server.parse().map_err(no_target)?;
         let tls = match target.tls() {
             Some(false) => tls.refuse_with(server).map(|()| None)?,
@@ -56,15 +56,20 @@ impl Server {
         Ok(Self { uri: server.trim_end_matches('/').to_owned(), target, tls })
     }
 
-    /// The channel; it connects when it is used.
-    pub(crate) fn channel(&self, within: Option<Duration>) -> Channel {
+    /// A channel, which connects when it is used; it asks servers for their health if a service is named for that.
+    pub(crate) fn channel(&self, within: Option<Duration>, health_service: Option<String>) -> Channel {
         let limit = within.map_or(CONNECT_TIMEOUT, |within| within.min(CONNECT_TIMEOUT));
         let builder = Channel::to(self.target.clone());
-        let builder = builder.pool(PoolConfig { connect_timeout: limit, ..PoolConfig::default() });
+        let builder = builder.pool(PoolConfig { connect_timeout: limit, health_service, ..PoolConfig::default() });
         match &self.tls {
             Some(tls) => builder.tls(tls.clone()).build(),
             None => builder.build(),
         }
+    }
+
+    /// Calls over a channel of its own.
+    pub(crate) fn over(&self, channel: Channel) -> Transport {
+        Transport { channel, server: Arc::new(self.clone()) }
     }
 
     /// Connects.
@@ -72,17 +77,14 @@ impl Server {
     /// # Errors
     /// If nobody listens there, or not in this way.
     pub(crate) async fn connect(&self, within: Option<Duration>) -> Result<Transport, Failure> {
-        let channel = self.channel(within);
+        let channel = self.channel(within, None);
         let late = |_| Err(Status::unavailable("no connection in time"));
         match timeout(within.unwrap_or(CONNECT_TIMEOUT * 2), channel.ready()).await.unwrap_or_else(late) {
-            Ok(()) => Ok(Transport { channel, server: Arc::new(self.clone()) }),
+            Ok(()) => Ok(self.over(channel)),
             Err(status) => Err(trouble::no_connection(self, &status).await),
         }
     }
 }
-
-const FORM: &str =
-    "give host:port, dns:///host:port, http://host:port, https://host:port or unix:/path, for example 127.0.0.1:50051";
 
 impl Service<Request<Body>> for Transport {
     type Response = Response<Body>;

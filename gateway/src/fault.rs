@@ -115,7 +115,10 @@ impl From<Status> for Fault {
 
 impl From<Violations> for Fault {
     fn from(violations: Violations) -> Self {
-        violations.to_status().into()
+        let status = violations.to_status();
+        let mut details = status.get_error_details();
+        details.set_error_info("INVALID_REQUEST", DOMAIN, HashMap::new());
+        Status::with_error_details(status.code(), status.message(), details).into()
     }
 }
 

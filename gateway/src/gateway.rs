@@ -107,8 +107,10 @@ impl Plan {
     fn new(route: &Route, backend: usize) -> Self {
         let input = route.method.input;
         let text = |path: &str| FieldPath::of_template(input, path).ok();
+        // The etag of a record that is to be made means nothing.
+        let changes = matches!(route.verb, Some(Method::PATCH | Method::PUT));
         let of_body = match route.body {
-            crate::route::Body::Field(field) => text(&format!("{}.etag", field.name)),
+            crate::route::Body::Field(field) if changes => text(&format!("{}.etag", field.name)),
             _ => None,
         };
         let of_reply =
@@ -183,12 +185,9 @@ impl Table {
     }
 
     fn nothing(&self, path: &str) -> Fault {
-        let plain = |template: &str| template.replace(['{', '}'], "").split('=').next_back().map(str::to_owned);
-        let templates: Vec<_> = self.routes.all().iter().filter(|route| !route.plain).collect();
-        let forms: Vec<String> = templates.iter().filter_map(|route| plain(route.template)).collect();
-        let nearest = campus_schema::nearest(path, forms.iter().map(String::as_str));
-        let nearest = nearest.and_then(|nearest| forms.iter().position(|form| form == nearest));
-        let hint = nearest.and_then(|at| templates.get(at)).map(|route| format!("; did you mean {route}?"));
+        let templates = self.routes.all().iter().filter(|route| !route.plain).map(|route| route.template);
+        let nearest = campus_schema::nearest(path, templates);
+        let hint = nearest.map(|template| format!("; did you mean {template}?"));
         let message = format!("there is nothing at this path{}", hint.as_deref().unwrap_or(""));
         Fault::new(StatusCode::NOT_FOUND, Code::NotFound, "UNKNOWN_PATH", message)
     }

@@ -36,8 +36,12 @@ pub(super) async fn no_connection(server: &Server, status: &Status) -> Failure {
     let told = status.message();
     let why = told.strip_prefix(&format!("no server of {} can be reached: ", server.target)).unwrap_or(told);
     // Where there is but one address, it need not be said again.
-    let once = [uri.to_owned(), server.target.authority()].into_iter();
-    let why = once.into_iter().find_map(|address| why.strip_prefix(&format!("{address}: "))).unwrap_or(why);
+    let one = server.target.host().map(|_| server.target.authority());
+    let why = [Some(uri.to_owned()), one]
+        .into_iter()
+        .flatten()
+        .find_map(|address| why.strip_prefix(&format!("{address}: ")))
+        .unwrap_or(why);
     Failure::new(exit::UNAVAILABLE, format!("no server at {uri}: {}", printable(why)))
         .note("is it running? `campus serve` starts one here; --server says where it is")
 }

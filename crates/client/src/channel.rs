@@ -16,7 +16,7 @@ use tonic::{Status, body::Body};
 use tower::Service;
 
 use crate::{
-    Address, BadTarget, Dump, Metrics, Resolve, ResolverSettings, State, Target, Tls,
+    Address, BadTarget, BadTls, Dump, Metrics, Resolve, ResolverSettings, State, Target, Tls,
     connection::{Connector, Dial, Stream},
     pool::{Origin, Pool, PoolConfig, Shared},
     resolve::Resolver,
@@ -37,7 +37,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Encrypts connections of TCP.
+    /// Encrypts connections of TCP. Without this, those of an `https` target are as [`Tls::builder`] says.
     pub fn tls(mut self, tls: Tls) -> Self {
         self.tls = Some(tls);
         self
@@ -196,11 +196,18 @@ impl Inner {
 
 impl Builder {
     fn shared(&self) -> Shared {
-        let scheme = if self.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
+        let tls = self.tls.clone().map(Ok).or_else(|| self.default_tls());
+        let scheme = if tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
         let named = || self.target.authority().parse().ok();
         let authority = self.authority.clone().or_else(named).unwrap_or(const { Authority::from_static("localhost") });
-        let dial = Dial { tls: self.tls.clone(), connector: self.connector.clone() };
+        let dial = Dial { tls, connector: self.connector.clone() };
         Shared::new(self.target.to_string(), Origin(scheme, authority), dial, self.pool.clone())
+    }
+
+    /// Of a target that says that it is encrypted, and not how.
+    fn default_tls(&self) -> Option<Result<Tls, Arc<BadTls>>> {
+        let wanted = self.target.tls() == Some(true);
+        wanted.then(|| Tls::builder().build(&self.target.host().unwrap_or_default()).map_err(Arc::new))
     }
 }
 

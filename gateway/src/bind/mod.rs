@@ -6,10 +6,12 @@
 mod body;
 mod field;
 mod query;
+mod system;
 mod violation;
 
 use campus_schema::{JsonError, JsonOptions, Malformed, wire};
 
+use self::system::System;
 pub use self::{
     body::{Raw, RawBody},
     field::FieldPath,
@@ -25,6 +27,14 @@ pub struct Bound {
     nested: bool,
     /// Whether the query says what the update mask is.
     masked: bool,
+    system: System,
+}
+
+impl Bound {
+    /// How the caller wants the answer to be written, where it says so.
+    pub fn json_options(&self, default: JsonOptions) -> JsonOptions {
+        self.system.json_options(default)
+    }
 }
 
 impl Bound {

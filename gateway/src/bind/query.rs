@@ -43,6 +43,9 @@ fn text(raw: &str) -> Result<Cow<'_, str>, String> {
 }
 
 fn put(route: &Route, key: &str, value: &str, bound: &mut Bound, seen: &mut Seen) -> Result<(), String> {
+    if let Some(parameter) = key.strip_prefix('$') {
+        return bound.system.set(parameter, value);
+    }
     if matches!(route.body, Body::All) {
         return Err("is not expected: every field of this method is in the body".to_owned());
     }

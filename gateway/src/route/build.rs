@@ -69,8 +69,8 @@ fn add(
     let fault = |reason| Fault::Rule { rule: described(method, rule.verb, rule.path), reason };
     let template = Template::parse(rule.path).map_err(|reason| fault(format!("the path {reason}")))?;
     let index = routes.routes.len();
-    let route = route(index, service, method, rule, plain, &template).map_err(fault)?;
-    if let Some(other) = routes.root.insert(&template, route.verb.as_ref(), index) {
+    let route = route(index, service, method, rule, plain, template).map_err(fault)?;
+    if let Some(other) = routes.root.insert(&route.pattern, route.verb.as_ref(), index) {
         let other = routes.routes.get(other).map(|other| described(other.method, rule.verb, other.template));
         return Err(Fault::Conflict([other.unwrap_or_default(), described(method, rule.verb, rule.path)]));
     }
@@ -88,12 +88,12 @@ fn route(
     method: &'static Method,
     rule: &HttpRule,
     plain: bool,
-    template: &Template,
+    pattern: Template,
 ) -> Result<Route, String> {
     let verb = Some(rule.verb).filter(|verb| *verb != "*");
     let verb = verb.map(|verb| verb.parse::<http::Method>().map_err(|_| format!("{verb:?} is no HTTP method")));
-    let mut variables = Vec::with_capacity(template.variables.len());
-    for variable in &template.variables {
+    let mut variables = Vec::with_capacity(pattern.variables.len());
+    for variable in &pattern.variables {
         let field = FieldPath::of_template(method.input, &variable.field)?;
         variables.push((variable.clone(), field));
     }
@@ -114,6 +114,7 @@ fn route(
         body,
         response_body: response_body.map(|name| top_level(method.output, "response_body", name)).transpose()?,
         variables,
+        pattern,
         verb,
     })
 }

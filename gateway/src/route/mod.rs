@@ -1,6 +1,7 @@
 //! Which method a request is for, by the rules of `google.api.http`.
 
 mod build;
+mod near;
 mod path;
 mod template;
 mod trie;
@@ -9,6 +10,7 @@ use std::fmt;
 
 use campus_schema::{Field, MessageType, Method, Service};
 
+use self::template::Template;
 use self::trie::Node;
 pub use self::{
     build::{BadRoutes, Fault},
@@ -43,6 +45,7 @@ pub struct Route {
     pub body: Body,
     /// The field of the reply that the body of the answer is; `None` is the whole reply.
     pub response_body: Option<&'static Field>,
+    pattern: Template,
     pub(crate) variables: Vec<(Variable, FieldPath)>,
     pub(crate) mask: Option<&'static Field>,
 }

@@ -166,6 +166,26 @@ fn every_fault_of_a_query_is_told_with_its_key_and_what_would_be_right() {
 }
 
 #[test]
+fn a_system_parameter_says_how_the_answer_is_written() {
+    let options = |query: &str| {
+        let Found::Route(route, captured) = ROUTES.find(&http::Method::PUT, "/v1/dishes/1") else { panic!() };
+        route.bind(captured, query).map(|bound| bound.json_options(JsonOptions::default()))
+    };
+    assert_eq!(options("").unwrap(), JsonOptions::default());
+    assert_eq!(options("$alt=json").unwrap(), JsonOptions::default());
+    let numbers = options("%24alt=json%3Benum-encoding%3Dint&$prettyPrint=true").unwrap();
+    assert_eq!(numbers, JsonOptions { enum_numbers: true, indent: Some(2), ..JsonOptions::default() });
+    for (query, expected) in [
+        ("$alt=proto", "query: $alt: expected json or json;enum-encoding=int"),
+        ("$alt=json&$alt=json", "query: $alt: is given twice"),
+        ("$prettyprint=true", "query: $prettyprint: is no system parameter; did you mean \"$prettyPrint\"?"),
+        ("$key=1", "query: $key: is no system parameter"),
+    ] {
+        assert_eq!(options(query).unwrap_err().to_string(), expected);
+    }
+}
+
+#[test]
 fn the_faults_are_one_status_with_a_violation_for_each() {
     let faults = sent("GET", "/v1/everything?txt=1&an_int32=x", "").unwrap_err();
     let status = faults.to_status();

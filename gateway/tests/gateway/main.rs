@@ -10,5 +10,8 @@
 mod bind;
 #[path = "../contract/mod.rs"]
 mod contract;
+mod http;
 mod mask;
 mod route;
+mod support;
+mod unary;

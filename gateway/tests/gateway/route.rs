@@ -122,6 +122,25 @@ fn every_method_is_reachable_by_its_grpc_path() {
 }
 
 #[test]
+fn an_unknown_path_finds_the_one_that_was_meant() {
+    for (path, expected) in [
+        ("/v1/dish/1", Some("/v1/dishes/1")),
+        ("/v1/dishs/1:taste", Some("/v1/dishes/1:taste")),
+        ("/v1/dishes/1:tast", Some("/v1/dishes/1:taste")),
+        ("/v1/everthing", Some("/v1/everything")),
+        ("/v2/everything", None),
+        ("/v1/menu/2/dishes/3", Some("/v1/menus/2/dishes/3")),
+        ("/kitchen.v1.Kitchen/Gett", Some("/kitchen.v1.Kitchen/Get")),
+        ("/v2/everythin", None),
+        ("/nothing/like/it", None),
+        ("", None),
+        ("/", None),
+    ] {
+        assert_eq!(ROUTES.nearest(path).as_deref(), expected, "{path}");
+    }
+}
+
+#[test]
 fn rules_for_the_same_requests_are_refused_and_both_are_named() {
     let found = faults(&[
         r#"get: "/v1/{a=things/*}""#,

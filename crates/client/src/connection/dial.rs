@@ -8,7 +8,7 @@ use tokio::{
     net::{TcpStream, UnixStream},
 };
 
-use crate::{Address, Tls};
+use crate::{Address, BadTls, Tls};
 
 /// A dead peer is noticed by TCP too, where there are no calls and so no PINGs.
 const PROBE_AFTER: Duration = Duration::from_secs(30);
@@ -26,7 +26,8 @@ type Dialing = Pin<Box<dyn Future<Output = io::Result<Box<dyn Stream>>> + Send>>
 /// How connections are made.
 #[derive(Clone)]
 pub(crate) struct Dial {
-    pub(crate) tls: Option<Tls>,
+    /// Perhaps what is wrong with it.
+    pub(crate) tls: Option<Result<Tls, Arc<BadTls>>>,
     pub(crate) connector: Option<Connector>,
 }
 
@@ -72,7 +73,8 @@ impl Dial {
         match (&self.tls, address) {
             // Neither a file nor a name of this process has a network to hide from, or a name to check.
             (None, _) | (_, Address::Unix(_) | Address::InProcess(_)) => Ok(stream),
-            (Some(tls), Address::Tcp(_)) => Ok(Box::new(tls.shake(stream).await?)),
+            (Some(Ok(tls)), Address::Tcp(_)) => Ok(Box::new(tls.shake(stream).await?)),
+            (Some(Err(error)), Address::Tcp(_)) => Err(io::Error::other(Arc::clone(error))),
         }
     }
 }

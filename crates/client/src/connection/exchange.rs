@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     sync::{Arc, atomic::Ordering::Relaxed},
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use bytes::Bytes;
@@ -20,8 +20,12 @@ use crate::pool::Endpoint;
 #[derive(Debug)]
 #[must_use = "the request is sent while this is polled"]
 pub struct Begun {
-    response: ResponseFuture,
-    sending: Sending,
+    /// Or what is wrong with the request.
+    response: Result<ResponseFuture, Option<h2::Error>>,
+    /// What is not sent yet, by whoever waits for the answer;
+    send: Option<Send>,
+    /// when that takes longer, by a task of its own.
+    task: Option<Task>,
     open: Option<Open>,
 }
 
@@ -57,14 +61,6 @@ fn name(open: Option<Open>) -> String {
     open.map_or_else(String::new, |open| open.endpoint.address().to_string())
 }
 
-/// How the body of a request is sent: by whoever waits for the answer, or, when that takes longer, by a task of its own.
-#[derive(Debug)]
-enum Sending {
-    Here(Box<Send>),
-    Elsewhere(#[expect(dead_code, reason = "it ends the task")] Task),
-    Done,
-}
-
 /// Ends with its owner.
 #[derive(Debug)]
 struct Task(AbortHandle);
@@ -84,13 +80,27 @@ impl Begun {
         let is_empty = body.is_end_stream();
         let (response, stream) = match open.connection.sender.clone().send_request(head, is_empty) {
             Ok(sent) => sent,
-            Err(error) => return Err((body, error)),
+            Err(error) if open.connection.refusal(&mut Context::from_waker(Waker::noop())).is_some() => {
+                return Err((body, error));
+            }
+            Err(error) => return Ok(Self { response: Err(Some(error)), send: None, task: None, open: Some(open) }),
         };
         if open.counts {
             open.endpoint.stats().picks.fetch_add(1, Relaxed);
         }
-        let sending = if is_empty { Sending::Done } else { Sending::Here(Box::new(Send::new(body, stream))) };
-        Ok(Self { response, sending, open: Some(open) })
+        let send = (!is_empty).then(|| Send::new(body, stream));
+        Ok(Self { response: Ok(response), send, task: None, open: Some(open) })
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Result<(), Status> {
+        let Some(mut send) = self.send.take() else { return Ok(()) };
+        match Pin::new(&mut send).poll(cx) {
+            Poll::Ready(sent) => sent,
+            Poll::Pending => {
+                self.task = Some(Task(tokio::spawn(send).abort_handle()));
+                Ok(())
+            }
+        }
     }
 }
 
@@ -99,25 +109,20 @@ impl Future for Begun {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if let Sending::Here(send) = &mut this.sending {
-            match Pin::new(&mut **send).poll(cx) {
-                Poll::Ready(Ok(())) => this.sending = Sending::Done,
-                Poll::Ready(Err(status)) => {
-                    return Poll::Ready(Err(Failure { kind: FailureKind::Request, status }));
-                }
-                Poll::Pending => {
-                    if let Sending::Here(send) = std::mem::replace(&mut this.sending, Sending::Done) {
-                        this.sending = Sending::Elsewhere(Task(tokio::spawn(send).abort_handle()));
-                    }
-                }
-            }
+        if let Err(status) = this.poll_send(cx) {
+            return Poll::Ready(Err(Failure { kind: FailureKind::Request, status }));
         }
-        let answer = ready!(Pin::new(&mut this.response).poll(cx));
+        let answer = match &mut this.response {
+            Ok(response) => ready!(Pin::new(response).poll(cx)),
+            Err(error) => {
+                return error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(Failure::request(&error))));
+            }
+        };
         let open = this.open.take();
         Poll::Ready(match answer {
             Ok(answer) => {
-                let sending = std::mem::replace(&mut this.sending, Sending::Done);
-                Ok(answer.map(|stream| Incoming { stream, next: Next::Data, sending, open }))
+                let task = this.task.take();
+                Ok(answer.map(|stream| Incoming { stream, next: Next::Data, _task: task, open }))
             }
             Err(error) => Err(Failure::of(error, &name(open))),
         })
@@ -129,8 +134,8 @@ impl Future for Begun {
 pub struct Incoming {
     stream: RecvStream,
     next: Next,
-    #[expect(dead_code, reason = "what is left of the request is sent as long as this lives")]
-    sending: Sending,
+    /// What is left of the request is sent as long as this lives.
+    _task: Option<Task>,
     open: Option<Open>,
 }
 

@@ -34,11 +34,17 @@ pub enum FailureKind {
     Lost,
     /// The server reset this call.
     Reset,
-    /// The request's own body failed; the server is not to blame.
+    /// The request itself, or its body, is at fault, and not the server.
     Request,
 }
 
 impl Failure {
+    /// The request cannot be sent to anybody.
+    pub(super) fn request(error: &h2::Error) -> Self {
+        let status = Status::internal(format!("the request is none of HTTP/2: {error}"));
+        Self { kind: FailureKind::Request, status }
+    }
+
     pub(crate) fn of(error: h2::Error, endpoint: &str) -> Self {
         let refused = error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM);
         let kind = if refused || (error.is_go_away() && error.is_remote()) {

@@ -35,6 +35,9 @@ pub(crate) use self::{
 use self::{drive::Drive, heard::Heard, keepalive::Keepalive};
 use crate::{Address, pool::PoolConfig};
 
+/// Of HTTP/2 (RFC 9113, 6.9.1).
+const MAX_WINDOW: u32 = (1 << 31) - 1;
+
 /// Where calls are sent. When the last one that knows it lets go, it ends after its calls.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -59,8 +62,8 @@ pub(crate) async fn connect(
     let (stream, heard) = Heard::new(dial.dial(address).await?);
     let mut builder = client::Builder::new();
     builder
-        .initial_window_size(config.stream_window)
-        .initial_connection_window_size(config.connection_window)
+        .initial_window_size(config.stream_window.min(MAX_WINDOW))
+        .initial_connection_window_size(config.connection_window.min(MAX_WINDOW))
         .max_header_list_size(config.max_header_list)
         .enable_push(false);
     let (sender, mut h2) = builder.handshake(stream).await.map_err(io::Error::other)?;

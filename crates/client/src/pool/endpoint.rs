@@ -151,8 +151,10 @@ impl Endpoint {
             return Err(NeverSent { body, status });
         }
         head.headers_mut().entry(USER_AGENT).or_insert(const { HeaderValue::from_static(AGENT) });
-        let open = Open::new(Arc::clone(self), connection, counts);
+        let open = Open::new(Arc::clone(self), Arc::clone(&connection), counts);
         Begun::new(open, head, body).map_err(|(body, error)| {
+            // Others need not find that out as well.
+            self.connection.compare_and_swap(&Some(connection), None);
             let mut status = self.away(&format!("takes no more calls: {error}"));
             status.set_source(Arc::new(error));
             NeverSent { body, status }

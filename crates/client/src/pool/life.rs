@@ -14,7 +14,7 @@ use crate::connection::{self, Connection, Opened, Parting, Progress};
 /// A connection that was lost sooner than this did not work.
 const SHORT: Duration = Duration::from_secs(1);
 /// One that the server ended in order, as at its age.
-const SHORT_AND_ORDERLY: Duration = Duration::from_millis(100);
+const SHORT_AND_ORDERLY: Duration = Duration::from_millis(10);
 
 /// Lives until `removed`, and then until the last calls have ended.
 pub(super) async fn live(

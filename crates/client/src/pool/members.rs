@@ -76,11 +76,12 @@ impl Members {
     fn publish(&self, names: &watch::Receiver<Resolution>) -> Option<Instant> {
         let endpoints = || self.members.iter().map(|(endpoint, _)| endpoint);
         let ready: Arc<[_]> = endpoints().filter(|endpoint| endpoint.is_ready()).cloned().collect();
-        let before = Arc::clone(&self.shared.published.load().ready);
-        let now = Instant::now();
+        let (now, window) = (Instant::now(), self.shared.config.slow_start);
         for endpoint in ready.iter().filter(|endpoint| endpoint.take_new()) {
-            let others = before.iter().any(|other| !Arc::ptr_eq(other, endpoint));
-            endpoint.warm(others && !self.shared.config.slow_start.is_zero());
+            // Those that come together share alike.
+            let is_old = |other: &Arc<Endpoint>| other.condition().since + window / 10 <= now;
+            let joins = ready.iter().any(|other| !Arc::ptr_eq(other, endpoint) && is_old(other));
+            endpoint.warm(joins && !window.is_zero());
         }
         let warm_at = ready.iter().filter_map(|endpoint| endpoint.warm_at()).filter(|at| *at > now).min();
         let names = names.borrow();

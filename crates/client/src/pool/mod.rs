@@ -14,7 +14,7 @@ mod snapshot;
 mod state;
 mod stats;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use tokio::{
@@ -54,6 +54,8 @@ pub(crate) struct Shared {
     /// There is a new snapshot.
     news: Notify,
     state: watch::Sender<State>,
+    /// The pool is gone: nothing more is published.
+    is_closed: Mutex<bool>,
 }
 
 impl Shared {
@@ -70,6 +72,7 @@ impl Shared {
             published: ArcSwap::default(),
             news: Notify::new(),
             state: watch::Sender::default(),
+            is_closed: Mutex::default(),
         }
     }
 
@@ -85,6 +88,11 @@ impl Shared {
 
     fn publish(&self, snapshot: Snapshot) {
         let state = snapshot.state;
+        let mut is_closed = self.is_closed.lock().unwrap_or_else(PoisonError::into_inner);
+        if *is_closed {
+            return;
+        }
+        *is_closed = state == State::Shutdown;
         self.published.store(Arc::new(snapshot));
         self.news.notify_waiters();
         self.state.send_if_modified(|now| std::mem::replace(now, state) != state);
@@ -120,7 +128,8 @@ impl Pool {
             let mut news = std::pin::pin!(self.shared.news.notified());
             news.as_mut().enable();
             let now = self.snapshot();
-            if !now.ready.is_empty() {
+            // One that has just lost its connection is still there until the next is published.
+            if now.ready.iter().any(|endpoint| endpoint.is_ready()) {
                 return Ok(Arc::clone(&now));
             }
             if now.state == State::TransientFailure && !wait_for_ready {
@@ -144,6 +153,10 @@ impl Pool {
 impl Drop for Pool {
     fn drop(&mut self) {
         self.task.abort();
+        // It lets go of the endpoints, which hold what is shared.
         self.shared.publish(Snapshot { state: State::Shutdown, ..Snapshot::default() });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,5 +16,4 @@ mod pool_lost;
 mod pool_shown;
 mod pool_states;
 mod pool_tls;
-mod sim;
 mod support;

@@ -82,6 +82,7 @@ async fn a_newcomer_begins_with_a_small_share_that_grows() {
     let names = Names::of(&[one.address]);
     let channel = names.channel(PoolConfig { slow_start: Duration::from_millis(400), ..quick() });
     unary(&channel, "Echo", note(1)).await.unwrap();
+    eventually(async || shown(&channel, one.address).is_some_and(|one| one.seconds > 0.05)).await;
     names.set(&[one.address, two.address]);
     let weight = |server: &Server| shown(&channel, server.address).map_or(0.0, |shown| shown.weight);
     let mut seen = vec![];
@@ -94,6 +95,38 @@ async fn a_newcomer_begins_with_a_small_share_that_grows() {
     assert!(seen[0] < 0.6, "{seen:?}");
     assert!(seen.is_sorted(), "{seen:?}");
     assert_eq!(weight(&one), 1.0, "who was there before keeps its share");
+}
+
+#[tokio::test]
+async fn servers_that_come_together_share_alike() {
+    let servers = [Server::at("127.0.0.1:0").await, Server::at("127.0.0.2:0").await];
+    let addresses = servers.each_ref().map(|server| server.address);
+    let channel = channel_to(&addresses).pool(PoolConfig::default()).build();
+    for address in addresses {
+        eventually(async || shown(&channel, address).is_some_and(|shown| shown.phase == Phase::Ready)).await;
+        assert_eq!(shown(&channel, address).unwrap().weight, 1.0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_happens_to_connections_every_call_ends_and_none_is_left() {
+    let age = HumanDuration::millis(50);
+    let config = ServerConfig { max_connection_age: age, ..server_config() };
+    let server = Server::with(config).await;
+    let channel = channel_to(&[server.address]).build();
+    let callers = (0..16).map(|_| {
+        let channel = channel.clone();
+        tokio::spawn(async move {
+            for number in 0..100 {
+                if let Err(error) = unary(&channel, "Wait", note(number % 4)).await {
+                    assert_eq!(error.code(), Code::Unavailable, "{error}");
+                }
+            }
+        })
+    });
+    within(futures_util::future::try_join_all(callers)).await.unwrap();
+    assert!(channel.dump().connections.made > 5, "{:?}", channel.dump());
+    eventually(async || channel.dump().endpoints.iter().all(|endpoint| endpoint.in_flight == 0)).await;
 }
 
 #[tokio::test]
