@@ -12,6 +12,7 @@ mod upload;
 
 use std::{future::poll_fn, sync::Arc, time::Duration};
 
+use campus_schema::JsonOptions;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 use tokio::{sync::oneshot, time};
@@ -60,6 +61,8 @@ async fn begin(exchange: Exchange, asked: Option<Time>) -> Result<Response<Body>
         return Err(unary::not_acceptable(&OFFERED));
     }
     take_up(plan, &head.headers, &mut bound)?;
+    // A record is one line in every form.
+    let options = JsonOptions { indent: None, ..bound.json_options(JsonOptions::default()) };
     let (messages, mut upload) = if route.method.client_streaming {
         let (upload, learns) = Upload::new((&gateway, route), bound, &head.headers, body)?;
         (Body::new(upload), Some(learns))
@@ -91,7 +94,7 @@ async fn begin(exchange: Exchange, asked: Option<Time>) -> Result<Response<Body>
         (None, Some(Next::Message(message))) => unary::type_of(route.raw_reply(message).as_ref()),
         (None, _) => unary::type_of(None),
     };
-    let asked = Asked { format: format.map(|(format, _)| format), kind, deadline: asked };
+    let asked = Asked { format: format.map(|(format, _)| format), options, kind, deadline: asked };
     let mut response = asked.response(&gateway, route.index, &head.headers, (source, first, upload));
     metadata::of_reply(&metadata, response.headers_mut());
     Ok(response)
@@ -128,6 +131,7 @@ fn nothing_more() -> Response<Body> {
 struct Asked {
     /// `None` is raw bytes.
     format: Option<Format>,
+    options: JsonOptions,
     kind: HeaderValue,
     deadline: Option<Time>,
 }
@@ -140,7 +144,7 @@ impl Asked {
         headers: &HeaderMap,
         (source, first, upload): (Source, Option<Next>, Option<oneshot::Receiver<Fault>>),
     ) -> Response<Body> {
-        let Self { format, kind, deadline } = self;
+        let Self { format, options, kind, deadline } = self;
         let is_events = format == Some(Format::Events);
         // Compressing events one by one gains little, and takes memory for as long as somebody watches.
         let coding = Coding::accepted(headers).filter(|_| format.is_some() && !is_events);
@@ -168,6 +172,7 @@ impl Asked {
             source: Some(source),
             first,
             format,
+            options,
             packer: packed.map(|(_, packer)| packer),
             upload,
             deadline: deadline.map(|time| Box::pin(time::sleep(time.whole))),

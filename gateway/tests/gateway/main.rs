@@ -13,5 +13,7 @@ mod contract;
 mod http;
 mod mask;
 mod route;
+mod stream;
 mod support;
 mod unary;
+mod upload;
