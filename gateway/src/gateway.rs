@@ -14,7 +14,7 @@ use crate::{
     bind::{Bound, FieldPath, Raw},
     fault::Fault,
     route::{BadRoutes, Found, Route, Routes},
-    unary,
+    stream, unary,
     web::{cors, cors::Cors},
 };
 
@@ -58,6 +58,8 @@ pub(crate) struct Plan {
     pub(crate) etag_of_reply: Option<u32>,
     /// The field of the request that tells a repetition from a second request (AIP-155).
     pub(crate) request_id: Option<FieldPath>,
+    /// Where a stream says how far it has come.
+    pub(crate) resume: Option<stream::Resume>,
 }
 
 /// The gateway cannot be put together.
@@ -120,6 +122,7 @@ impl Plan {
             etag_of_request: of_body.or_else(|| text("etag")),
             etag_of_reply: of_reply.map(|field| field.number),
             request_id: text("request_id"),
+            resume: stream::Resume::of(route.method),
         }
     }
 }
@@ -164,6 +167,11 @@ impl Table {
             Found::OtherMethods(methods) => Err((None, not_allowed(&head.method, &methods))),
             Found::Nothing => Err((None, self.nothing(path))),
         }
+    }
+
+    fn is_stream(&self, route: usize) -> bool {
+        let route = self.routes.all().get(route);
+        route.is_some_and(|route| route.method.client_streaming || route.method.server_streaming)
     }
 
     fn options(&self, head: &request::Parts, path: &str) -> Result<Purpose, Fault> {
@@ -214,12 +222,21 @@ pub(crate) struct Exchange {
 }
 
 impl Gateway {
+    /// A route, what is known of it, and where its calls go.
+    pub(crate) fn way(&self, route: usize) -> Result<(&Route, &Plan, &Channel), Fault> {
+        let table = &self.table;
+        let known = table.routes.all().get(route).zip(table.plans.get(route));
+        let way = known.and_then(|(route, plan)| Some((route, plan, self.channels.get(plan.backend)?)));
+        way.ok_or_else(|| Status::internal("a route without a plan or a backend").into())
+    }
+
     async fn answer(self: Arc<Self>, purpose: Purpose, head: request::Parts, body: WebBody) -> Response<Body> {
         let is_head = head.method == Method::HEAD;
         let origin = self.table.cors.as_ref().and_then(|_| head.headers.get(header::ORIGIN).cloned());
         let outcome = match purpose {
             Purpose::Call(route, bound) => {
-                unary::answer(Exchange { gateway: Arc::clone(&self), route, bound, head, body }).await
+                let exchange = Exchange { gateway: Arc::clone(&self), route, bound, head, body };
+                if self.table.is_stream(route) { stream::answer(exchange).await } else { unary::answer(exchange).await }
             }
             Purpose::Options(methods) => Ok(options(&methods)),
             Purpose::Preflight(methods) => match &self.table.cors {

@@ -69,7 +69,11 @@ pub(crate) fn request(uri: Uri, mut metadata: HeaderMap, body: Body) -> Request<
 
 /// Calls a method that takes one message and answers with one.
 pub(crate) async fn unary(channel: &Channel, uri: Uri, metadata: HeaderMap, frame: Bytes) -> Result<Reply, Failed> {
-    let request = request(uri, metadata, Body::new(Full::new(frame)));
+    one(channel, request(uri, metadata, Body::new(Full::new(frame)))).await
+}
+
+/// Calls a method that answers with one message.
+pub(crate) async fn one(channel: &Channel, request: Request<Body>) -> Result<Reply, Failed> {
     let response = channel.clone().call(request).await?;
     let (head, mut body) = opened(response)?;
     let mut message = None;
@@ -136,7 +140,7 @@ fn whole(begun: &mut BytesMut, data: Bytes) -> Result<Option<Bytes>, Status> {
 }
 
 /// The size of the message that begins here, once it is known.
-fn size(bytes: &[u8]) -> Result<Option<usize>, Status> {
+pub(crate) fn size(bytes: &[u8]) -> Result<Option<usize>, Status> {
     let Some([flag, size @ ..]) = bytes.first_chunk::<PREFIX>() else { return Ok(None) };
     let size = u32::from_be_bytes(*size) as usize;
     match flag {
@@ -153,8 +157,13 @@ fn ended(head: HeaderMap, trailers: HeaderMap, message: Option<Bytes>) -> Result
             Err(Status::internal("the server sent no message").into())
         }
         (Some(status), _) => Err(Failed { status, head, trailers }),
-        (None, _) => Err(Status::unavailable("the reply was cut off before its end; try again").into()),
+        (None, _) => Err(cut_off().into()),
     }
+}
+
+/// A reply that has no status at its end.
+pub(crate) fn cut_off() -> Status {
+    Status::unavailable("the reply was cut off before its end; try again")
 }
 
 #[cfg(test)]

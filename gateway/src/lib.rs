@@ -14,6 +14,7 @@ mod grpc;
 mod program;
 pub mod route;
 mod settings;
+mod stream;
 mod unary;
 mod web;
 

@@ -11,9 +11,9 @@ use http_body_util::Full;
 use tonic::{Code, Status, body::Body};
 
 use crate::{
-    bind::RawBody,
+    bind::{Bound, RawBody},
     fault::Fault,
-    gateway::{Exchange, Plan},
+    gateway::{Exchange, Gateway, Plan},
     grpc::{self, Reply},
     route::Route,
     web::{
@@ -38,46 +38,53 @@ async fn in_time(exchange: Exchange, time: Time) -> Result<Response<Body>, Fault
     let begun = Instant::now();
     let Exchange { gateway, route, mut bound, head, body } = exchange;
     let table = &gateway.table;
-    let known = table.routes.all().get(route).zip(table.plans.get(route));
-    let Some((route, plan)) = known else { return Err(Status::internal("a route without a plan").into()) };
-    let Some(channel) = gateway.channels.get(plan.backend) else {
-        return Err(Status::internal("a route without a backend").into());
-    };
+    let (route, plan, channel) = gateway.way(route)?;
     let mut metadata = metadata::of_request(&head.headers)?;
     if !plan.raw.reply && accept::media_type(&head.headers, &[JSON]).is_none() {
         return Err(not_acceptable(&[JSON]));
     }
     let conditional = conditions(plan, &head.method, &head.headers, &mut bound)?;
-    let bytes =
-        read(route, &head.headers, body, usize::try_from(table.config.max_body.0).unwrap_or(usize::MAX)).await?;
-    let mut frame = grpc::frame();
-    if plan.raw.request {
-        let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let raw = RawBody { content_type: content_type.unwrap_or_default(), data: &bytes };
-        route.raw_request(&bound, raw, &mut frame)?;
-    } else {
-        route.request(&bound, &bytes, &mut frame)?;
-    }
+    let frame = message((&gateway, route), &bound, &head.headers, body).await?;
     metadata.insert("grpc-timeout", Time { whole: time.whole.saturating_sub(begun.elapsed()) }.header());
-    let called = grpc::unary(channel, plan.uri.clone(), metadata, grpc::sealed(frame)).await;
+    let called = grpc::unary(channel, plan.uri.clone(), metadata, frame).await;
     let reply = called.map_err(|failed| {
-        let mut headers = HeaderMap::new();
-        metadata::of_reply(&failed.head, &mut headers);
-        metadata::of_reply(&failed.trailers, &mut headers);
-        let fault = Fault::from(failed.status).with_all(headers);
+        let fault = self::failed(failed);
         if conditional { fault.conditional() } else { fault }
     })?;
     reply_to(route, plan, &head, &reply, table.config.compress_over.0)
 }
 
+/// The one message of a request, in its frame.
+pub(crate) async fn message(
+    (gateway, route): (&Gateway, &Route),
+    bound: &Bound,
+    headers: &HeaderMap,
+    body: WebBody,
+) -> Result<Bytes, Fault> {
+    let limit = usize::try_from(gateway.table.config.max_body.0).unwrap_or(usize::MAX);
+    let bytes = read(route, headers, body, limit).await?;
+    let mut frame = grpc::frame();
+    if route.raw().request {
+        let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let raw = RawBody { content_type: content_type.unwrap_or_default(), data: &bytes };
+        route.raw_request(bound, raw, &mut frame)?;
+    } else {
+        route.request(bound, &bytes, &mut frame)?;
+    }
+    Ok(grpc::sealed(frame))
+}
+
+/// What a client is told of a call that failed.
+pub(crate) fn failed(failed: grpc::Failed) -> Fault {
+    let mut headers = HeaderMap::new();
+    metadata::of_reply(&failed.head, &mut headers);
+    metadata::of_reply(&failed.trailers, &mut headers);
+    Fault::from(failed.status).with_all(headers)
+}
+
 /// Puts the etag of `If-Match` and the key of `Idempotency-Key` where the request has a place for them. Tells whether the
 /// service is to compare an etag.
-fn conditions(
-    plan: &Plan,
-    method: &Method,
-    headers: &HeaderMap,
-    bound: &mut crate::bind::Bound,
-) -> Result<bool, Fault> {
+fn conditions(plan: &Plan, method: &Method, headers: &HeaderMap, bound: &mut Bound) -> Result<bool, Fault> {
     if let (Some(field), Some(key)) = (&plan.request_id, headers.get("idempotency-key")) {
         let text = key.to_str().unwrap_or_default().trim_matches('"');
         bound.put(field, text).map_err(|problem| Fault::header("Idempotency-Key", problem))?;
@@ -99,7 +106,7 @@ fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 
-fn not_acceptable(offered: &[&str]) -> Fault {
+pub(crate) fn not_acceptable(offered: &[&str]) -> Fault {
     let message = format!("Accept names nothing that this method answers with; it answers with {}", offered.join(", "));
     Fault::new(StatusCode::NOT_ACCEPTABLE, Code::InvalidArgument, "NOT_ACCEPTABLE", message)
 }
@@ -115,10 +122,7 @@ async fn read(route: &Route, headers: &HeaderMap, body: WebBody, limit: usize) -
     }
     let bytes = body.read(limit).await.map_err(|error| match error {
         ReadError::TooLarge => too_large(limit),
-        ReadError::Broken(why) => {
-            let message = format!("the body of the request broke off: {why}");
-            Fault::new(StatusCode::BAD_REQUEST, Code::InvalidArgument, "BODY_BROKEN_OFF", message)
-        }
+        ReadError::Broken(why) => broken_off(&why),
         ReadError::Full(status) => status.into(),
     })?;
     let Some(coding) = coding else { return Ok(bytes) };
@@ -142,10 +146,15 @@ fn check_type(headers: &HeaderMap) -> Result<(), Fault> {
     Err(fault.with(header::ACCEPT, HeaderValue::from_static(JSON)))
 }
 
-fn unsupported_coding() -> Fault {
+pub(crate) fn unsupported_coding() -> Fault {
     let message = "Content-Encoding is not understood; use gzip, br or zstd, one of them";
     Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidArgument, "UNSUPPORTED_CONTENT_ENCODING", message)
         .with(header::ACCEPT_ENCODING, coding::UNDERSTOOD)
+}
+
+pub(crate) fn broken_off(why: &str) -> Fault {
+    let message = format!("the body of the request broke off: {why}");
+    Fault::new(StatusCode::BAD_REQUEST, Code::InvalidArgument, "BODY_BROKEN_OFF", message)
 }
 
 fn too_large(limit: usize) -> Fault {
@@ -153,7 +162,7 @@ fn too_large(limit: usize) -> Fault {
     Fault::new(StatusCode::PAYLOAD_TOO_LARGE, Code::ResourceExhausted, "BODY_TOO_LARGE", message)
 }
 
-fn reply_to(
+pub(crate) fn reply_to(
     route: &Route,
     plan: &Plan,
     head: &http::request::Parts,
@@ -208,13 +217,17 @@ fn body(route: &Route, plan: &Plan, message: &Bytes) -> Result<(Bytes, HeaderVal
     if plan.raw.reply
         && let Some(raw) = route.raw_reply(message)
     {
-        let kind = HeaderValue::try_from(raw.content_type).ok().filter(|kind| !kind.is_empty());
-        let kind = kind.unwrap_or(const { HeaderValue::from_static("application/octet-stream") });
-        return Ok((message.slice_ref(raw.data), kind));
+        return Ok((message.slice_ref(raw.data), type_of(Some(&raw))));
     }
     let mut text = String::with_capacity(message.len() * 2 + 64);
     route
         .reply(message, &JsonOptions::default(), &mut text)
         .map_err(|fault| Status::internal(format!("the reply of the server cannot be written as JSON: {fault}")))?;
     Ok((text.into(), const { HeaderValue::from_static(JSON) }))
+}
+
+/// The media type of raw bytes, for `Content-Type`.
+pub(crate) fn type_of(raw: Option<&RawBody<'_>>) -> HeaderValue {
+    let kind = raw.and_then(|raw| HeaderValue::try_from(raw.content_type).ok()).filter(|kind| !kind.is_empty());
+    kind.unwrap_or(const { HeaderValue::from_static("application/octet-stream") })
 }

@@ -206,6 +206,11 @@ impl Unpacker {
         })
     }
 
+    /// So many bytes may come out from now on.
+    pub(crate) fn allow(&mut self, bytes: usize) {
+        self.limited().left = bytes;
+    }
+
     /// What comes out of these bytes.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Unpack> {
         let written = match self {
@@ -226,12 +231,16 @@ impl Unpacker {
         self.out(ended)
     }
 
-    fn out(&mut self, written: io::Result<()>) -> Result<Vec<u8>, Unpack> {
-        let out = match self {
+    fn limited(&mut self) -> &mut Limited {
+        match self {
             Self::Zstd(writer) => writer.writer_mut(),
             Self::Br(writer) => writer.get_mut(),
             Self::Gzip(writer) => writer.get_mut(),
-        };
+        }
+    }
+
+    fn out(&mut self, written: io::Result<()>) -> Result<Vec<u8>, Unpack> {
+        let out = self.limited();
         match written {
             _ if out.over => Err(Unpack::TooLarge),
             Ok(()) => Ok(std::mem::take(&mut out.bytes)),
