@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use campus_client::{BadTarget, Builder, Channel};
+use campus_client::{BadTarget, Channel, Tls};
 use campus_schema::{Schema, Service};
 
 /// Servers that have some of the services.
@@ -10,6 +10,7 @@ use campus_schema::{Schema, Service};
 pub struct Backend {
     target: String,
     services: Option<Vec<String>>,
+    tls: Option<Tls>,
 }
 
 impl Backend {
@@ -19,13 +20,20 @@ impl Backend {
     /// If the text names no target.
     pub fn new(target: &str) -> Result<Self, BadTarget> {
         drop(Channel::builder(target)?);
-        Ok(Self { target: target.to_owned(), services: None })
+        Ok(Self { target: target.to_owned(), services: None, tls: None })
     }
 
     /// With these services, by their full names, and no others.
     #[must_use]
     pub fn services(mut self, services: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.services = Some(services.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// With connections that are encrypted.
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
         self
     }
 
@@ -40,7 +48,11 @@ impl Backend {
     /// # Errors
     /// If the text names no target.
     pub fn channel(&self) -> Result<Channel, BadTarget> {
-        Channel::builder(&self.target).map(Builder::build)
+        let builder = Channel::builder(&self.target)?;
+        Ok(match &self.tls {
+            Some(tls) => builder.tls(tls.clone()).build(),
+            None => builder.build(),
+        })
     }
 }
 

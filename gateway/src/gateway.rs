@@ -185,9 +185,7 @@ impl Table {
     }
 
     fn nothing(&self, path: &str) -> Fault {
-        let templates = self.routes.all().iter().filter(|route| !route.plain).map(|route| route.template);
-        let nearest = campus_schema::nearest(path, templates);
-        let hint = nearest.map(|template| format!("; did you mean {template}?"));
+        let hint = self.routes.nearest(path).map(|nearest| format!("; did you mean {nearest}?"));
         let message = format!("there is nothing at this path{}", hint.as_deref().unwrap_or(""));
         Fault::new(StatusCode::NOT_FOUND, Code::NotFound, "UNKNOWN_PATH", message)
     }

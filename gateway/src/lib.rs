@@ -11,6 +11,7 @@ mod code;
 mod fault;
 mod gateway;
 mod grpc;
+mod program;
 pub mod route;
 mod settings;
 mod stream;
@@ -19,4 +20,5 @@ mod web;
 
 pub use backend::Backend;
 pub use gateway::{BuildError, Gateway};
+pub use program::main;
 pub use settings::{BadOrigin, CorsConfig, Origin, RestConfig};

@@ -5,6 +5,7 @@ use std::{
     pin::Pin,
     sync::{Arc, OnceLock},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use http::{
@@ -16,7 +17,9 @@ use tonic::{Status, body::Body};
 use tower::Service;
 
 use crate::{
-    Address, BadTarget, BadTls, Dump, Metrics, Resolve, ResolverSettings, State, Target, Tls,
+    Address, BadServiceConfig, BadTarget, BadTls, Dump, Metrics, Resolve, ResolverSettings, ServiceConfig, State,
+    Target, Tls,
+    call::{self, Calls},
     connection::{Connector, Dial, Stream},
     pool::{Origin, Pool, PoolConfig, Shared},
     resolve::Resolver,
@@ -33,8 +36,13 @@ pub struct Builder {
     resolver_settings: ResolverSettings,
     pool: PoolConfig,
     metrics: Option<Metrics>,
+    service_config: ServiceConfig,
+    default_deadline: Option<Duration>,
     random: fastrand::Rng,
 }
+
+/// How long a call waits for the head of its answer if nothing else is said.
+const DEFAULT_DEADLINE: Duration = Duration::from_secs(60);
 
 impl Builder {
     /// Encrypts connections of TCP. Without this, those of an `https` target are as [`Tls::builder`] says.
@@ -78,6 +86,23 @@ impl Builder {
         self
     }
 
+    /// How calls are balanced, repeated and limited: gRPC's service config in JSON.
+    ///
+    /// # Errors
+    /// If the text is none; it says where.
+    pub fn service_config(mut self, json: &str) -> Result<Self, BadServiceConfig> {
+        self.service_config = json.parse()?;
+        Ok(self)
+    }
+
+    /// How long a call that says nothing of it (by `grpc-timeout`, or a `timeout` of the service config) waits for the head of
+    /// its answer, once its request is whole; `None`: as long as it takes. The server is not told, and what comes after the
+    /// head has its time: nobody here knows whether the answer is one message or a stream. 60 s.
+    pub fn default_deadline(mut self, limit: Option<Duration>) -> Self {
+        self.default_deadline = limit;
+        self
+    }
+
     /// Adds its figures to these.
     pub fn metrics(mut self, metrics: &Metrics) -> Self {
         self.metrics = Some(metrics.clone());
@@ -93,7 +118,7 @@ impl Builder {
     /// The channel. It connects when it is first used, on the event loop of that call.
     #[must_use]
     pub fn build(self) -> Channel {
-        Channel(Arc::new(Inner { pool: OnceLock::new(), builder: self }))
+        Channel(Arc::new(Inner { running: OnceLock::new(), builder: self }))
     }
 }
 
@@ -116,7 +141,7 @@ impl fmt::Debug for Builder {
 
 pub(crate) struct Inner {
     builder: Builder,
-    pool: OnceLock<Pool>,
+    running: OnceLock<(Pool, Calls)>,
 }
 
 impl Channel {
@@ -139,6 +164,8 @@ impl Channel {
             resolver_settings: ResolverSettings::default(),
             pool: PoolConfig::default(),
             metrics: None,
+            service_config: ServiceConfig::default(),
+            default_deadline: Some(DEFAULT_DEADLINE),
             random: fastrand::Rng::new(),
         }
     }
@@ -159,7 +186,7 @@ impl Channel {
     /// How it is. It is idle before its first call.
     #[must_use]
     pub fn state(&self) -> State {
-        self.0.pool.get().map_or(State::Idle, |pool| pool.snapshot().state)
+        self.0.running.get().map_or(State::Idle, |(pool, _)| pool.snapshot().state)
     }
 
     /// All that it knows now; it begins to connect.
@@ -177,9 +204,13 @@ impl Channel {
 }
 
 impl Inner {
-    /// The pool, which begins now if it has not.
-    pub(crate) fn pool(&self) -> &Pool {
-        self.pool.get_or_init(|| {
+    fn pool(&self) -> &Pool {
+        &self.running().0
+    }
+
+    /// The pool and the calls, which begin now if they have not.
+    pub(crate) fn running(&self) -> &(Pool, Calls) {
+        self.running.get_or_init(|| {
             let (builder, mut random) = (&self.builder, self.builder.random.clone());
             let resolver = match &builder.resolver {
                 Some(source) => Resolver::start(Arc::clone(source), &builder.resolver_settings, random.fork()),
@@ -189,7 +220,8 @@ impl Inner {
             if let Some(metrics) = &builder.metrics {
                 metrics.add(&shared);
             }
-            Pool::start(shared, resolver, random)
+            let calls = Calls::start(&builder.service_config, builder.default_deadline, &shared, random.fork());
+            (Pool::start(shared, resolver, random), calls)
         })
     }
 }
@@ -201,7 +233,9 @@ impl Builder {
         let named = || self.target.authority().parse().ok();
         let authority = self.authority.clone().or_else(named).unwrap_or(const { Authority::from_static("localhost") });
         let dial = Dial { tls, connector: self.connector.clone() };
-        Shared::new(self.target.to_string(), Origin(scheme, authority), dial, self.pool.clone())
+        let mut config = self.pool.clone();
+        config.health_service = config.health_service.or_else(|| self.service_config.health_service.clone());
+        Shared::new(self.target.to_string(), Origin(scheme, authority), dial, config)
     }
 
     /// Of a target that says that it is encrypted, and not how.
@@ -221,12 +255,6 @@ impl Service<Request<Body>> for Channel {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let inner = Arc::clone(&self.0);
-        Box::pin(async move {
-            let snapshot = inner.pool().ready(false).await?;
-            let endpoint = snapshot.ready.first().ok_or_else(|| Status::unavailable("nobody is ready"))?;
-            let begun = endpoint.begin(request).map_err(|error| error.status)?;
-            begun.await.map(|answer| answer.map(Body::new)).map_err(|error| error.status)
-        })
+        Box::pin(call::run(Arc::clone(&self.0), request))
     }
 }

@@ -21,6 +21,7 @@ use super::{Phase, Shared, Stats};
 use crate::{
     Address,
     connection::{Begun, Connection, NeverSent, Open},
+    pick::latency,
 };
 
 /// Share of a newcomer at its first moment.
@@ -83,6 +84,11 @@ impl Endpoint {
         }
     }
 
+    /// Nanoseconds since the pool began.
+    pub(crate) fn now(&self) -> u64 {
+        self.shared.now()
+    }
+
     /// Where it is.
     #[must_use]
     pub fn address(&self) -> &Address {
@@ -116,7 +122,9 @@ impl Endpoint {
 
     /// Begins slowly, or not.
     pub(super) fn warm(&self, slowly: bool) {
-        self.warm_since.store(if slowly { self.shared.now().max(1) } else { 0 }, Relaxed);
+        let now = self.shared.now();
+        self.warm_since.store(if slowly { now.max(1) } else { 0 }, Relaxed);
+        latency::forget(&self.stats, now);
     }
 
     /// Begins a call here. The head needs no authority.

@@ -202,9 +202,11 @@ fn number(text: &str) -> Option<Token<'static>> {
         .or_else(|| number.as_f64().map(Token::Float))
 }
 
+/// The smallest whole number of 64 bits is not taken from a double: smaller ones are rounded to it.
 #[expect(clippy::cast_possible_truncation, reason = "whole, and far inside of 128 bits")]
 fn whole_float(value: f64) -> Option<i128> {
-    (value.fract() == 0.0 && value.abs() < 1e20).then_some(value as i128)
+    const LEAST: f64 = -9_223_372_036_854_775_808.0;
+    (value.fract() == 0.0 && value.abs() < 1e20 && value != LEAST).then_some(value as i128)
 }
 
 /// The nearest float; none when a finite number lies beyond all of them.
