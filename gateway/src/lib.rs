@@ -11,6 +11,8 @@ mod code;
 mod fault;
 mod gateway;
 mod grpc;
+mod openapi;
+mod page;
 mod program;
 pub mod route;
 mod settings;
@@ -20,5 +22,6 @@ mod web;
 
 pub use backend::Backend;
 pub use gateway::{BuildError, Gateway};
+pub use openapi::BadExample;
 pub use program::main;
 pub use settings::{BadOrigin, CorsConfig, Origin, RestConfig};
