@@ -64,7 +64,7 @@ impl Caller {
         message: &impl Message,
         by: Deadline,
     ) -> Result<Bytes, Status> {
-        let mut grpc = self.ready(by).await?;
+        let mut grpc = self.grpc.clone();
         let request = request(Bytes::from(message.encode_to_vec()), by);
         let reply = until(by, grpc.unary(request, path.clone(), Raw)).await?;
         Ok(reply.into_inner())
@@ -80,7 +80,7 @@ impl Caller {
         message: &impl Message,
         by: Deadline,
     ) -> Result<Replies, Status> {
-        let mut grpc = self.ready(by).await?;
+        let mut grpc = self.grpc.clone();
         let request = request(Bytes::from(message.encode_to_vec()), by);
         let reply = until(by, grpc.server_streaming(request, path.clone(), Raw)).await?;
         Ok(Replies { stream: reply.into_inner(), by })
@@ -94,7 +94,7 @@ impl Caller {
     where
         S: Stream<Item = Bytes> + Send + 'static,
     {
-        let mut grpc = self.ready(by).await?;
+        let mut grpc = self.grpc.clone();
         let reply = until(by, grpc.client_streaming(request(messages, by), path.clone(), Raw)).await?;
         Ok(reply.into_inner())
     }
@@ -112,16 +112,9 @@ impl Caller {
     where
         S: Stream<Item = Bytes> + Send + 'static,
     {
-        let mut grpc = self.ready(by).await?;
+        let mut grpc = self.grpc.clone();
         let reply = until(by, grpc.streaming(request(messages, by), path.clone(), Raw)).await?;
         Ok(Replies { stream: reply.into_inner(), by })
-    }
-
-    async fn ready(&self, by: Deadline) -> Result<Grpc<Transport>, Status> {
-        let mut grpc = self.grpc.clone();
-        let ready = async { grpc.ready().await.map_err(Status::from_error) };
-        until(by, ready).await?;
-        Ok(grpc)
     }
 }
 

@@ -1,30 +1,25 @@
-//! The way to the server: one address, one connection that comes back by itself.
+//! The way to the server: a channel, and words for what is in its way.
 
 mod tls;
 mod trouble;
 
 use std::{
-    error::Error,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
+use campus_client::{Channel, PoolConfig, Target, Tls};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
-use tonic::{
-    Status,
-    body::Body,
-    codegen::Service,
-    transport::{Channel, Endpoint},
-};
+use tokio::time::timeout;
+use tonic::{Status, body::Body, codegen::Service};
 
-use self::tls::Tls;
 pub(crate) use self::tls::TlsArgs;
 use crate::failure::Failure;
 
 /// What calls go over. An answer that is not gRPC is told from a broken message of gRPC.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Transport {
     channel: Channel,
     server: Arc<Server>,
@@ -34,54 +29,47 @@ pub(crate) struct Transport {
 pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:50051";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// A dead connection is noticed by TCP, because servers may take frequent HTTP/2 pings for an attack.
-const PROBE_AFTER: Duration = Duration::from_secs(30);
-const PROBE_EVERY: Duration = Duration::from_secs(10);
-const STREAM_WINDOW: u32 = 1 << 20;
-const CONNECTION_WINDOW: u32 = 4 << 20;
 
-/// A server as it was named, and how its connection is encrypted.
+/// A server as it was named, and how its connections are encrypted.
 #[derive(Debug, Clone)]
 pub(crate) struct Server {
-    /// `http://host:port`, `https://host:port`, `unix:/path` or `in-process:NAME`.
+    /// As of [`Target`].
     pub(crate) uri: String,
+    target: Target,
     tls: Option<Tls>,
 }
 
 impl Server {
-    /// `server` as it was named: `host:port` means `http://host:port`, or `https://` where something is said about TLS.
+    /// `server` as it was named: without TLS, unless it or what is said about TLS asks for that.
     ///
     /// # Errors
-    /// If it is no address, or one of a scheme that is not spoken here, or what is said about TLS makes no sense or cannot be
-    /// read.
+    /// If it is no address, or what is said about TLS makes no sense or cannot be read.
     pub(crate) fn new(server: &str, tls: &TlsArgs) -> Result<Self, Failure> {
-        if server.starts_with("in-process:") || server.strip_prefix("unix:").is_some_and(|path| !path.is_empty()) {
-            tls.refuse_with(server)?;
-            return Ok(Self { uri: server.to_owned(), tls: None });
-        }
-        let scheme = if tls.given().is_some() { "https" } else { "http" };
-        let uri = if server.contains("://") { server.to_owned() } else { format!("{scheme}://{server}") };
-        let no_address = |why: String| Failure::usage(format!("--server {server} {why}")).note(FORM);
-        let parsed: http::Uri = uri.parse().map_err(|error| no_address(format!("is no address: {error}")))?;
-        let is_https = match parsed.scheme_str() {
-            Some("http") => false,
-            Some("https") => true,
-            _ => return Err(no_address("is not an http or https address".to_owned())),
+        let no_target = |error| Failure::usage(format!("--server {error}"));
+        let target: Target = server.parse().map_err(no_target)?;
+        let tls = match target.tls() {
+            Some(false) => tls.refuse_with(server).map(|()| None)?,
+            Some(true) => Some(tls.load(&target)?),
+            None if tls.given().is_some() => Some(tls.load(&target)?),
+            None => None,
         };
-        if parsed.host().is_none_or(str::is_empty) {
-            return Err(no_address("has no host".to_owned()));
+        Ok(Self { uri: server.trim_end_matches('/').to_owned(), target, tls })
+    }
+
+    /// A channel, which connects when it is used; it asks servers for their health if a service is named for that.
+    pub(crate) fn channel(&self, within: Option<Duration>, health_service: Option<String>) -> Channel {
+        let limit = within.map_or(CONNECT_TIMEOUT, |within| within.min(CONNECT_TIMEOUT));
+        let builder = Channel::to(self.target.clone());
+        let builder = builder.pool(PoolConfig { connect_timeout: limit, health_service, ..PoolConfig::default() });
+        match &self.tls {
+            Some(tls) => builder.tls(tls.clone()).build(),
+            None => builder.build(),
         }
-        if parsed.port_u16().is_none() {
-            return Err(no_address("has no port".to_owned()));
-        }
-        let tls = if is_https {
-            let host = parsed.host().unwrap_or_default();
-            Some(tls.load(host)?)
-        } else {
-            tls.refuse_with(server)?;
-            None
-        };
-        Ok(Self { uri: uri.trim_end_matches('/').to_owned(), tls })
+    }
+
+    /// Calls over a channel of its own.
+    pub(crate) fn over(&self, channel: Channel) -> Transport {
+        Transport { channel, server: Arc::new(self.clone()) }
     }
 
     /// Connects.
@@ -89,58 +77,28 @@ impl Server {
     /// # Errors
     /// If nobody listens there, or not in this way.
     pub(crate) async fn connect(&self, within: Option<Duration>) -> Result<Transport, Failure> {
-        let limit = within.map_or(CONNECT_TIMEOUT, |within| within.min(CONNECT_TIMEOUT));
-        let uri = &self.uri;
-        let in_process = uri.strip_prefix("in-process:");
-        let usage = |error: &dyn Error| Failure::usage(format!("{uri} is no address: {}", trouble::innermost(error)));
-        // What the connector connects to is not the endpoint's business where it has one of its own.
-        let endpoint = match in_process {
-            Some(_) => Endpoint::from_shared(DEFAULT_SERVER),
-            None => Endpoint::from_shared(uri.replacen("https://", "http://", 1)),
-        };
-        let endpoint = endpoint
-            .map_err(|error| usage(&error))?
-            .connect_timeout(limit)
-            .tcp_nodelay(true)
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .tcp_keepalive(Some(PROBE_AFTER))
-            .tcp_keepalive_interval(Some(PROBE_EVERY));
-        let connected = match (in_process, &self.tls) {
-            (Some(name), _) => endpoint.connect_with_connector(campus_chassis::in_process(name)).await,
-            (None, Some(tls)) => {
-                let origin = uri.parse().map_err(|error: http::uri::InvalidUri| usage(&error))?;
-                endpoint.origin(origin).connect_with_connector(tls.connector()).await
-            }
-            (None, None) => endpoint.connect().await,
-        };
-        match connected {
-            Ok(channel) => Ok(Transport { channel, server: Arc::new(self.clone()) }),
-            Err(error) => Err(trouble::no_connection(&self.uri, &error)),
+        let channel = self.channel(within, None);
+        let late = |_| Err(Status::unavailable("no connection in time"));
+        match timeout(within.unwrap_or(CONNECT_TIMEOUT * 2), channel.ready()).await.unwrap_or_else(late) {
+            Ok(()) => Ok(self.over(channel)),
+            Err(status) => Err(trouble::no_connection(self, &status).await),
         }
     }
 }
 
-const FORM: &str = "give host:port, http://host:port, https://host:port or unix:/path, for example 127.0.0.1:50051";
-
-type BoxError = Box<dyn Error + Send + Sync>;
-
 impl Service<Request<Body>> for Transport {
     type Response = Response<Body>;
-    type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>> + Send>>;
+    type Error = Status;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Status>> + Send>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.channel.poll_ready(context).map_err(Into::into)
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        self.channel.poll_ready(context)
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let (answer, server) = (self.channel.call(request), Arc::clone(&self.server));
         Box::pin(async move {
-            let answer = match answer.await {
-                Ok(answer) => answer,
-                Err(error) => return Err(trouble::explained(&server, error).await),
-            };
+            let answer = answer.await.map_err(|status| trouble::explained(&server.uri, status))?;
             is_grpc(answer.status(), answer.headers())?;
             Ok(answer)
         })
@@ -170,31 +128,32 @@ mod tests {
     use super::*;
     use crate::failure::exit;
 
-    fn uri(server: &str) -> Result<String, Failure> {
-        Server::new(server, &TlsArgs::default()).map(|server| server.uri)
-    }
-
     #[test]
-    fn an_address_may_leave_out_the_scheme() {
-        assert_eq!(uri("127.0.0.1:50051").unwrap(), "http://127.0.0.1:50051");
-        assert_eq!(uri("localhost:1").unwrap(), "http://localhost:1");
-        assert_eq!(uri("[::1]:50051").unwrap(), "http://[::1]:50051");
-        assert_eq!(uri("http://campus.example:80/").unwrap(), "http://campus.example:80");
-        assert_eq!(uri("https://campus.example:443/").unwrap(), "https://campus.example:443");
-        assert_eq!(uri("unix:/run/campus.sock").unwrap(), "unix:/run/campus.sock");
+    fn a_server_has_tls_when_it_or_a_flag_says_so() {
         let named = TlsArgs { tls_server_name: Some("campus.example".into()), ..TlsArgs::default() };
-        assert_eq!(
-            Server::new("10.0.0.1:1", &named).unwrap().uri,
-            "https://10.0.0.1:1",
-            "there is something to encrypt"
-        );
+        for (server, tls, expected) in [
+            ("127.0.0.1:50051", &TlsArgs::default(), false),
+            ("http://campus.example:80/", &TlsArgs::default(), false),
+            ("https://campus.example:443/", &TlsArgs::default(), true),
+            ("10.0.0.1:1", &named, true),
+            ("dns:///campus.example:1", &named, true),
+            ("static:///10.0.0.1:1,10.0.0.2:1", &named, true),
+        ] {
+            assert_eq!(Server::new(server, tls).unwrap().tls.is_some(), expected, "{server}");
+        }
     }
 
     #[test]
     fn what_is_said_about_tls_and_cannot_be_of_use_is_bad_usage() {
         let named = TlsArgs { tls_server_name: Some("campus.example".into()), ..TlsArgs::default() };
         let half = TlsArgs { tls_cert: Some("client.pem".into()), ..TlsArgs::default() };
-        for (server, tls) in [("http://a:1", &named), ("unix:/a", &named), ("a:1", &half)] {
+        for (server, tls) in [
+            ("http://a:1", &named),
+            ("unix:/a", &named),
+            ("in-process:a", &named),
+            ("a:1", &half),
+            ("static:///10.0.0.1:1,10.0.0.2:1", &half),
+        ] {
             assert_eq!(Server::new(server, tls).unwrap_err().exit(), exit::USAGE, "{server}");
         }
     }
@@ -224,7 +183,7 @@ mod tests {
             "a b:1",
             "host:99999",
         ] {
-            let failure = uri(wrong).expect_err(wrong);
+            let failure = Server::new(wrong, &TlsArgs::default()).expect_err(wrong);
             assert_eq!(failure.exit(), exit::USAGE, "{wrong}");
         }
     }

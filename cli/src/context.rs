@@ -24,7 +24,8 @@ pub(crate) const SERVER_VARIABLE: &str = "CAMPUS_SERVER";
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Options of every call")]
 pub(crate) struct ClientArgs {
-    /// Where the server is: host:port, http://host:port, https://host:port or unix:/path [env: CAMPUS_SERVER]
+    /// Where the server is: host:port, https://host:port, unix:/path, dns:///host:port for all that have the name, or
+    /// static:///IP:PORT,... [env: CAMPUS_SERVER]
     #[arg(long, value_name = "ADDR", default_value = DEFAULT_SERVER)]
     pub(crate) server: String,
     /// Longest that a call may take, for example 500ms, 10s, 2m [default: 10s; none for streams]

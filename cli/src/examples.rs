@@ -12,6 +12,15 @@ Examples:
 
 Exits with 0 if all that the server has is serving, else with 69.";
 
+/// Of `channel`.
+pub(crate) const CHANNEL: &str = "\
+Examples:
+  campus channel
+  campus channel dns:///employee-headless.campus.svc.cluster.local.:50051 --watch
+  campus channel static:///10.0.0.5:50051,10.0.0.6:50051 --calls 100 -o json
+
+Exits with 0 if calls can be sent, else with 69.";
+
 /// Of `serve`.
 pub(crate) const SERVE: &str = "\
 Examples:

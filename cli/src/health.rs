@@ -14,10 +14,10 @@ use crate::{
 
 /// `grpc.health.v1.HealthCheckRequest`.
 #[derive(Clone, PartialEq, Message)]
-struct Request {
+pub(crate) struct Request {
     /// Full name; empty is the server as a whole.
     #[prost(string, tag = "1")]
-    service: String,
+    pub(crate) service: String,
 }
 
 /// `grpc.health.v1.HealthCheckResponse`.
@@ -28,7 +28,7 @@ struct Response {
     status: i32,
 }
 
-const CHECK: &str = "/grpc.health.v1.Health/Check";
+pub(crate) const CHECK: &str = "/grpc.health.v1.Health/Check";
 const STATES: [&str; 4] = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"];
 const SERVING: &str = "SERVING";
 /// The answer for a service that the server does not have, which is no fault where each has a server of its own.

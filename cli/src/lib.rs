@@ -5,6 +5,7 @@
 
 mod args;
 mod calls;
+mod channel;
 mod commands;
 mod connect;
 mod context;
@@ -93,6 +94,10 @@ fn dispatch(kinds: &[Kind], matches: &ArgMatches) -> Result<(), Failure> {
             let below = matches.subcommand().map_or(matches, |(_, below)| below);
             let client = client(matches, below)?;
             block_on(health::run(&client))
+        }
+        TopCommand::Channel(args) => {
+            let below = matches.subcommand().map_or(matches, |(_, below)| below);
+            block_on(channel::run(&args, &client(matches, below)?))
         }
         TopCommand::Serve(args) => serve::run(&args),
         TopCommand::Demo(args) => demo::run(kinds, &args),

@@ -1,30 +1,11 @@
 //! What the command line says about TLS.
 
-use std::{
-    env,
-    ffi::OsString,
-    fmt, fs, io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{env, ffi::OsString, path::PathBuf};
 
+use campus_client::{BadTls, Target, Tls};
 use clap::Args;
-use http::Uri;
-use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem, pem::PemObject},
-};
-use tokio::{io::AsyncReadExt, net::TcpStream};
-use tokio_rustls::{TlsConnector, client::TlsStream};
-use tower::{Service, service_fn};
 
-use super::{BoxError, PROBE_AFTER, PROBE_EVERY};
 use crate::failure::Failure;
-
-/// HTTP/2 in ALPN (RFC 9113, 3.2).
-const H2: &[u8] = b"h2";
 
 /// Options of the connection. What is not given comes from the environment; not by clap, to which it would be typed, and of no
 /// use for a server without TLS.
@@ -42,19 +23,6 @@ pub(crate) struct TlsArgs {
     /// Name to expect in the server's certificate [env: CAMPUS_TLS_SERVER_NAME] [default: the host of --server]
     #[arg(long, value_name = "NAME")]
     pub(crate) tls_server_name: Option<String>,
-}
-
-/// How a connection is encrypted.
-#[derive(Clone)]
-pub(super) struct Tls {
-    connector: TlsConnector,
-    name: ServerName<'static>,
-}
-
-impl fmt::Debug for Tls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tls").field("name", &self.name).finish_non_exhaustive()
-    }
 }
 
 impl TlsArgs {
@@ -97,85 +65,40 @@ impl TlsArgs {
         self.given().map_or(Ok(()), |flag| Err(useless(flag).note("give https://host:port")))
     }
 
-    /// Reads the files, for a server of this name.
-    pub(super) fn load(&self, host: &str) -> Result<Tls, Failure> {
+    /// Reads the files, for the servers of a target.
+    pub(super) fn load(&self, target: &Target) -> Result<Tls, Failure> {
         let args = self.clone().or(Self::of_environment());
-        let mut roots = RootCertStore::empty();
-        let authorities = match &args.tls_ca {
-            Some(path) => certificates("--tls-ca", path)?,
-            None => rustls_native_certs::load_native_certs().certs,
-        };
-        // Among those of a machine there may be some that no connection could be checked with.
-        roots.add_parsable_certificates(authorities);
-        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-        let builder = builder.with_safe_default_protocol_versions().map_err(|error| unfit(&error))?;
-        let builder = builder.with_root_certificates(roots);
-        let mut config = match (&args.tls_cert, &args.tls_key) {
-            (Some(certificate), Some(key)) => {
-                let chain = certificates("--tls-cert", certificate)?;
-                let key = PrivateKeyDer::from_pem_slice(&read(key)?)
-                    .map_err(|error| unusable("--tls-key", key, "private key", &error))?;
-                builder.with_client_auth_cert(chain, key).map_err(|error| unfit(&error))?
-            }
-            (None, None) => builder.with_no_client_auth(),
+        let mut builder = Tls::builder();
+        if let Some(path) = &args.tls_ca {
+            builder = builder.authorities(path.as_path().into());
+        }
+        builder = match (&args.tls_cert, &args.tls_key) {
+            (Some(certificate), Some(key)) => builder.identity(certificate.as_path().into(), key.as_path().into()),
+            (None, None) => builder,
             (Some(_), None) => return Err(Failure::usage("--tls-cert needs --tls-key, the file of its private key")),
             (None, Some(_)) => return Err(Failure::usage("--tls-key needs --tls-cert, the file of its certificate")),
         };
-        config.alpn_protocols = vec![H2.to_vec()];
-        let name = args.tls_server_name.as_deref().unwrap_or(host.trim_matches(['[', ']'])).to_owned();
-        let no_name = |error| Failure::usage(format!("{name} cannot be the name of a server: {error}"));
-        let name = ServerName::try_from(name.clone()).map_err(no_name)?;
-        Ok(Tls { connector: TlsConnector::from(Arc::new(config)), name })
-    }
-}
-
-impl Tls {
-    /// Connects to whatever URI it is asked for, with TLS.
-    pub(super) fn connector(
-        &self,
-    ) -> impl Service<Uri, Response = TokioIo<TlsStream<TcpStream>>, Error = BoxError, Future: Send> + Send + use<>
-    {
-        let (tls, mut tcp) = (self.clone(), HttpConnector::new());
-        tcp.set_nodelay(true);
-        tcp.set_keepalive(Some(PROBE_AFTER));
-        tcp.set_keepalive_interval(Some(PROBE_EVERY));
-        service_fn(move |uri: Uri| {
-            let (tls, connecting) = (tls.clone(), tcp.call(uri));
-            async move { Ok(TokioIo::new(tls.shake(connecting.await?.into_inner()).await?)) }
-        })
+        let host = args.tls_server_name.clone().or_else(|| target.host());
+        let host = host.ok_or_else(|| {
+            let what = format!("{target} has no name that a certificate could be for");
+            Failure::usage(what).note("--tls-server-name NAME says whom to expect")
+        })?;
+        builder.build(&host).map_err(|error| args.words(error))
     }
 
-    async fn shake(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        let stream = self.connector.connect(self.name.clone(), stream).await?;
-        match stream.get_ref().1.alpn_protocol() {
-            Some(H2) => Ok(stream),
-            _ => Err(io::Error::new(io::ErrorKind::InvalidData, rustls::Error::NoApplicationProtocol)),
+    fn words(&self, error: BadTls) -> Failure {
+        let is_authority = |place: &str| self.tls_ca.as_deref().is_some_and(|path| path.display().to_string() == place);
+        match error {
+            BadTls::File { path, source } => Failure::file("read", &path, &source),
+            BadTls::Pem { ref place, what, .. } => {
+                let flag = match what {
+                    "private key" => "--tls-key",
+                    _ if is_authority(place) => "--tls-ca",
+                    _ => "--tls-cert",
+                };
+                Failure::usage(format!("{flag} {error}"))
+            }
+            other => Failure::usage(other.to_string()),
         }
     }
-
-    /// Why the server at `address` would not talk after the handshake. With version 1.3 of TLS it says so only then, and a
-    /// client that is talking itself may miss it.
-    pub(super) async fn ask(&self, address: &str) -> io::Result<()> {
-        self.shake(TcpStream::connect(address).await?).await?.read_u8().await.map(drop)
-    }
-}
-
-fn unfit(error: &rustls::Error) -> Failure {
-    Failure::usage(format!("--tls-cert and --tls-key cannot be used together: {error}"))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|error| Failure::file("read", path, &error))
-}
-
-fn certificates(flag: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
-    let read: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(&read(path)?).collect();
-    match read {
-        Ok(none) if none.is_empty() => Err(unusable(flag, path, "certificate", &pem::Error::NoItemsFound)),
-        read => read.map_err(|error| unusable(flag, path, "certificate", &error)),
-    }
-}
-
-fn unusable(flag: &str, path: &Path, what: &str, error: &pem::Error) -> Failure {
-    Failure::usage(format!("{flag} {} holds no {what} in PEM form: {error}", path.display()))
 }

@@ -2,6 +2,7 @@
 
 use std::{error::Error, io, time::Duration};
 
+use campus_client::{Address, Resolve};
 use rustls::{AlertDescription, CertificateError, InvalidMessage};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -10,8 +11,11 @@ use tokio::{
 };
 use tonic::Status;
 
-use super::{BoxError, Server};
-use crate::failure::{Failure, exit};
+use super::Server;
+use crate::{
+    failure::{Failure, exit},
+    terminal::printable,
+};
 
 /// How long a server is asked whether it speaks TLS.
 const ASK_LIMIT: Duration = Duration::from_secs(1);
@@ -19,52 +23,62 @@ const ASK_LIMIT: Duration = Duration::from_secs(1);
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const ALERT: u8 = 21;
 
-/// The last of an error's causes.
-pub(super) fn innermost(error: &dyn Error) -> String {
-    let mut last = error;
-    while let Some(cause) = last.source() {
-        last = cause;
-    }
-    last.to_string()
-}
-
 /// A server that cannot be connected to.
-pub(super) fn no_connection(server: &str, error: &(dyn Error + 'static)) -> Failure {
-    match of_tls(error).map(|error| words(server, error)) {
-        Some((what, advice)) => Failure::new(exit::UNAVAILABLE, what).note(advice),
-        None => Failure::new(exit::UNAVAILABLE, format!("no server at {server}: {}", innermost(error)))
-            .note("is it running? `campus serve` starts one here; --server says where it is"),
+pub(super) async fn no_connection(server: &Server, status: &Status) -> Failure {
+    let uri = server.uri.as_str();
+    let asked = match of_tls(status) {
+        Some(error) => Some(words(uri, error)),
+        None => timeout(ASK_LIMIT, ask(server)).await.ok().flatten(),
+    };
+    if let Some((what, advice)) = asked {
+        return Failure::new(exit::UNAVAILABLE, what).note(advice);
     }
+    let told = status.message();
+    let why = told.strip_prefix(&format!("no server of {} can be reached: ", server.target)).unwrap_or(told);
+    // Where there is but one address, it need not be said again.
+    let one = server.target.host().map(|_| server.target.authority());
+    let why = [Some(uri.to_owned()), one]
+        .into_iter()
+        .flatten()
+        .find_map(|address| why.strip_prefix(&format!("{address}: ")))
+        .unwrap_or(why);
+    Failure::new(exit::UNAVAILABLE, format!("no server at {uri}: {}", printable(why)))
+        .note("is it running? `campus serve` starts one here; --server says where it is")
 }
 
 /// A call that found no way. What waiting cannot mend is told so that it is not tried again.
-pub(super) async fn explained(server: &Server, error: tonic::transport::Error) -> BoxError {
-    let uri = server.uri.as_str();
-    let hopeless = |(what, advice)| Box::new(Status::unimplemented(format!("{what}; {advice}"))) as BoxError;
-    if let Some(error) = of_tls(&error) {
-        return hopeless(words(uri, error));
+pub(super) fn explained(server: &str, status: Status) -> Status {
+    match of_tls(&status).map(|error| words(server, error)) {
+        Some((what, advice)) => Status::unimplemented(format!("{what}; {advice}")),
+        None => status,
     }
-    let asked = timeout(ASK_LIMIT, async {
-        match (&server.tls, uri.split_once("://")) {
-            (Some(tls), Some((_, address))) => {
-                let refused = tls.ask(address).await.err();
-                refused.and_then(|error| of_tls(&error).map(|error| words(uri, error)))
-            }
-            (None, Some(("http", address))) if speaks_tls(address).await.unwrap_or(false) => {
-                Some((format!("what listens at {uri} speaks TLS"), format!("give https://{address}")))
-            }
-            _ => None,
+}
+
+/// What the server says to somebody who only listens: with TLS 1.3 it refuses a certificate after the handshake, and a client
+/// that is talking itself may miss it.
+async fn ask(server: &Server) -> Option<(String, String)> {
+    let addresses = server.target.resolve().await.ok()?.addresses;
+    let address = addresses.iter().find_map(|address| match address {
+        Address::Tcp(address) => Some(address),
+        _ => None,
+    })?;
+    let stream = TcpStream::connect(address).await.ok()?;
+    let uri = server.uri.as_str();
+    match &server.tls {
+        Some(tls) => {
+            let refused = async { tls.handshake(stream).await?.read_u8().await }.await.err()?;
+            of_tls(&refused).map(|error| words(uri, error))
         }
-    });
-    match asked.await.ok().flatten() {
-        Some(found) => hopeless(found),
-        None => error.into(),
+        None if speaks_tls(stream).await.unwrap_or(false) => {
+            let advice = format!("give https://{}", server.target.authority());
+            Some((format!("what listens at {uri} speaks TLS"), advice))
+        }
+        None => None,
     }
 }
 
 /// Whether a server answers HTTP/2 with an alert of TLS.
-async fn speaks_tls(address: &str) -> io::Result<bool> {
-    let mut stream = TcpStream::connect(address).await?;
+async fn speaks_tls(mut stream: TcpStream) -> io::Result<bool> {
     stream.write_all(PREFACE).await?;
     Ok(stream.read_u8().await? == ALERT)
 }

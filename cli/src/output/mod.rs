@@ -12,9 +12,9 @@ use campus_schema::{Field, JsonOptions, Malformed, MessageType};
 use clap::ValueEnum;
 use csv::Writer;
 
-pub(crate) use self::cell::summary;
-use self::{
-    cell::Style,
+use self::cell::Style;
+pub(crate) use self::{
+    cell::summary,
     table::{Column, Table},
 };
 use crate::{

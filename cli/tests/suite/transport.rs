@@ -122,7 +122,7 @@ fn a_client_reaches_a_server_with_tls_that_it_has_a_reason_to_trust() {
 fn tls_on_one_side_alone_is_named_and_not_tried_again() {
     let place = Place::new(TLS);
     for command in ["health", "employee list", "employee export"] {
-        let expected = ["what listens at http://{at} speaks TLS; give https://{at}"];
+        let expected = ["what listens at http://{at} speaks TLS", "give https://{at}"];
         place.is_refused(&format!("{command} --server http://{{at}}"), 69, &expected);
     }
     let place = Place::new("");
@@ -186,7 +186,7 @@ fn what_is_said_about_tls_is_checked_before_anything_is_sent() {
         ("health --server {at} --tls-key client.key", 64, "--tls-key needs --tls-cert"),
         ("health --server {at} --tls-ca missing.pem", 74, "cannot read missing.pem"),
         ("health --server {at} --tls-ca client.key", 64, "--tls-ca client.key holds no certificate in PEM form"),
-        ("health --server ftp://{at}", 64, "is not an http or https address"),
+        ("health --server ftp://{at}", 64, "there is no scheme ftp"),
     ] {
         place.is_refused(line, exit, &[words]);
     }

@@ -37,6 +37,13 @@ impl Bound {
     }
 }
 
+impl Bound {
+    /// What a header says of a field; it has the last word.
+    pub(crate) fn put(&mut self, field: &FieldPath, text: &str) -> Result<(), String> {
+        field.put(text, self)
+    }
+}
+
 impl Route {
     /// Reads path and query.
     ///

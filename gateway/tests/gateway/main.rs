@@ -8,7 +8,15 @@
 )]
 
 mod bind;
+mod browser;
 #[path = "../contract/mod.rs"]
 mod contract;
+mod http;
 mod mask;
+mod openapi;
+mod page;
 mod route;
+mod stream;
+mod support;
+mod unary;
+mod upload;

@@ -1,0 +1,264 @@
+//! The attempts of one call.
+
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, request::Parts};
+use tokio::{
+    task::yield_now,
+    time::{Instant, sleep},
+};
+use tonic::{Code, Status, body::Body};
+
+use super::{
+    Calls,
+    answer::Answer,
+    deadline::Deadline,
+    outgoing::Outgoing,
+    retry::{Pushback, backoff},
+    verdict,
+};
+use crate::{
+    Endpoint, Failure, FailureKind, Incoming, NeverSent, Snapshot, pick::latency, policy::MethodConfig, pool::Pool,
+};
+
+const PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
+/// Longest pause of a call that finds connections gone although nobody has noticed.
+const NOTICED: Duration = Duration::from_millis(64);
+
+/// A call on its way.
+pub(super) struct Call<'a> {
+    pool: &'a Pool,
+    calls: &'a Calls,
+    method: &'a MethodConfig,
+    head: Parts,
+    outgoing: Outgoing,
+    deadline: Option<Deadline>,
+    /// Attempts that a server may have seen.
+    attempts: u32,
+    since_pushback: u32,
+    was_refused: bool,
+    /// Times that it did not leave.
+    stayed: u32,
+    tried: Vec<Arc<Endpoint>>,
+    /// Where it is now, and since when in nanoseconds of the pool.
+    at: Option<(Arc<Endpoint>, u64)>,
+    /// How the last attempt ended.
+    last: Option<Status>,
+}
+
+/// How an attempt ended that is not the answer.
+struct Failed {
+    code: Code,
+    pushback: Option<Pushback>,
+    /// The server says that it has not begun.
+    is_refused: bool,
+    /// What the caller gets unless there is another attempt.
+    end: Result<Response<Body>, Status>,
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn new(
+        pool: &'a Pool,
+        calls: &'a Calls,
+        method: &'a MethodConfig,
+        head: Parts,
+        outgoing: Outgoing,
+        deadline: Option<Deadline>,
+    ) -> Self {
+        if method.retry.is_some() {
+            calls.budget.call(pool.shared().now());
+        }
+        Self {
+            pool,
+            calls,
+            method,
+            head,
+            outgoing,
+            deadline,
+            attempts: 0,
+            since_pushback: 0,
+            was_refused: false,
+            stayed: 0,
+            tried: Vec::new(),
+            at: None,
+            last: None,
+        }
+    }
+
+    /// Until an answer begins, or there is no use in another attempt.
+    pub(super) async fn make(&mut self) -> Result<Response<Body>, Status> {
+        loop {
+            let endpoint = self.pick().await?;
+            let begun = match endpoint.begin(self.request()) {
+                Ok(begun) => begun,
+                Err(stayed) => {
+                    self.stay(endpoint, stayed).await?;
+                    continue;
+                }
+            };
+            let since = endpoint.now();
+            self.at = Some((Arc::clone(&endpoint), since));
+            let end = begun.await;
+            self.at = None;
+            let took = Duration::from_nanos(endpoint.now().saturating_sub(since));
+            let failed = match self.read(end, &endpoint, took) {
+                Ok(answer) => return Ok(answer),
+                Err(failed) => failed,
+            };
+            let Some(pause) = self.pause(&failed) else { return failed.end };
+            self.pool.shared().figures.retries.fetch_add(1, Relaxed);
+            self.tried.push(endpoint);
+            self.last = failed.end.err();
+            if !pause.is_zero() {
+                sleep(pause).await;
+            }
+        }
+    }
+
+    /// Somebody who is ready, and not tried yet if there is such a one.
+    async fn pick(&self) -> Result<Arc<Endpoint>, Status> {
+        loop {
+            if let Some(endpoint) = self.pick_from(&self.pool.snapshot()) {
+                return Ok(endpoint);
+            }
+            self.pool.ready(self.method.wait_for_ready).await?;
+        }
+    }
+
+    fn pick_from(&self, now: &Snapshot) -> Option<Arc<Endpoint>> {
+        let picker = &self.calls.picker;
+        if !self.tried.is_empty() {
+            let is_new = |endpoint: &&Arc<Endpoint>| !self.tried.iter().any(|tried| Arc::ptr_eq(tried, endpoint));
+            let others: Vec<_> = now.ready.iter().filter(is_new).cloned().collect();
+            if let Some(endpoint) = picker.pick(&others, now.is_warming) {
+                return Some(Arc::clone(endpoint));
+            }
+        }
+        picker.pick(&now.ready, now.is_warming).cloned()
+    }
+
+    fn request(&self) -> Request<Body> {
+        let mut request = Request::new(self.outgoing.body());
+        *request.method_mut() = self.head.method.clone();
+        *request.uri_mut() = self.head.uri.clone();
+        *request.headers_mut() = self.head.headers.clone();
+        if let Some(deadline) = self.deadline.filter(|deadline| deadline.is_whole) {
+            deadline.tell(request.headers_mut(), Instant::now());
+        }
+        if self.attempts > 0 {
+            request.headers_mut().insert(PREVIOUS_ATTEMPTS, HeaderValue::from(self.attempts));
+        }
+        request
+    }
+
+    /// It did not leave: the connection is gone, which the pool is about to notice.
+    async fn stay(&mut self, endpoint: Arc<Endpoint>, stayed: NeverSent) -> Result<(), Status> {
+        if stayed.status.code() != Code::Unavailable || !self.outgoing.can_be_sent() {
+            return Err(stayed.status);
+        }
+        self.tried.push(endpoint);
+        self.last = Some(stayed.status);
+        self.stayed += 1;
+        match self.stayed {
+            ..3 => yield_now().await,
+            more => sleep(Duration::from_millis(1 << more.min(6)).min(NOTICED)).await,
+        }
+        Ok(())
+    }
+
+    /// Judges the server by what came.
+    fn read(
+        &self,
+        end: Result<Response<Incoming>, Failure>,
+        endpoint: &Arc<Endpoint>,
+        took: Duration,
+    ) -> Result<Response<Body>, Failed> {
+        let alarm = &self.calls.alarm;
+        let response = match end {
+            Ok(response) => response,
+            Err(failure) => {
+                let is_refused = failure.kind == FailureKind::Refused;
+                if matches!(failure.kind, FailureKind::Lost | FailureKind::Reset) {
+                    verdict::judge(endpoint, failure.status.code(), took, None, alarm);
+                }
+                let code = failure.status.code();
+                return Err(Failed { code, pushback: None, is_refused, end: Err(failure.status) });
+            }
+        };
+        let ended = verdict::code(response.headers());
+        if ended.is_none() && response.status() == StatusCode::OK {
+            latency::observe(endpoint.stats(), endpoint.now(), took);
+            self.outgoing.commit();
+            if let Some(throttle) = &self.calls.throttle {
+                throttle.succeeded();
+            }
+            let deadline = self.deadline.filter(|deadline| deadline.is_whole);
+            let (endpoint, alarm) = (Arc::clone(endpoint), Arc::clone(alarm));
+            return Ok(response.map(|body| Body::new(Answer::new(body, endpoint, alarm, deadline))));
+        }
+        let code = ended.unwrap_or_else(|| verdict::code_of_http(response.status()));
+        let pushback = Pushback::of(response.headers());
+        let wait = match pushback {
+            Some(Pushback::After(wait)) => Some(wait),
+            Some(Pushback::Never) | None => None,
+        };
+        if !verdict::judge(endpoint, code, took, wait, alarm) {
+            latency::observe(endpoint.stats(), endpoint.now(), took);
+        }
+        let end = match ended {
+            Some(_) => Ok(response.map(Body::new)),
+            None => {
+                let (address, status) = (endpoint.address(), response.status());
+                Err(Status::new(code, format!("{address} answered HTTP {status}, which is no answer of gRPC")))
+            }
+        };
+        Err(Failed { code, pushback, is_refused: false, end })
+    }
+
+    /// After which pause the call is made again; none if it is not.
+    fn pause(&mut self, failed: &Failed) -> Option<Duration> {
+        let can_be_sent = self.outgoing.can_be_sent();
+        if failed.is_refused && can_be_sent && !std::mem::replace(&mut self.was_refused, true) {
+            return Some(Duration::ZERO);
+        }
+        self.attempts += 1;
+        self.since_pushback += 1;
+        let policy = self.method.retry.as_ref()?;
+        let is_retryable = policy.codes.contains(&failed.code);
+        let is_allowed = match &self.calls.throttle {
+            Some(throttle) if is_retryable || failed.pushback == Some(Pushback::Never) => throttle.failed(),
+            _ => true,
+        };
+        if !is_retryable || !is_allowed || !can_be_sent || self.attempts >= policy.max_attempts {
+            return None;
+        }
+        let pause = match failed.pushback {
+            Some(Pushback::Never) => return None,
+            Some(Pushback::After(pause)) => {
+                self.since_pushback = 0;
+                pause
+            }
+            None => backoff(policy, self.since_pushback, self.calls.chance.share()),
+        };
+        let in_time = self.deadline.is_none_or(|deadline| Instant::now() + pause < deadline.at);
+        (in_time && self.calls.budget.retry(self.pool.shared().now())).then_some(pause)
+    }
+
+    /// The time is up.
+    pub(super) fn too_late(&self, deadline: Deadline) -> Status {
+        let after = deadline.after;
+        if let Some((endpoint, since)) = &self.at {
+            let took = Duration::from_nanos(endpoint.now().saturating_sub(*since));
+            verdict::judge(endpoint, Code::DeadlineExceeded, took, None, &self.calls.alarm);
+            return Status::deadline_exceeded(format!("no answer from {} within {after:?}", endpoint.address()));
+        }
+        let now = self.pool.snapshot();
+        let last = self.last.clone().unwrap_or_else(|| now.unavailable(&self.pool.shared().target));
+        let mut status = Status::deadline_exceeded(format!("no answer within {after:?}: {}", last.message()));
+        status.set_source(Arc::new(last));
+        status
+    }
+}

@@ -1,0 +1,267 @@
+//! One server of a pool.
+
+use std::{
+    error::Error,
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{
+            AtomicBool, AtomicU64,
+            Ordering::{Acquire, Relaxed, Release},
+        },
+    },
+};
+
+use arc_swap::ArcSwapOption;
+use http::{HeaderValue, Request, Uri, header::USER_AGENT};
+use tokio::time::Instant;
+use tonic::{Status, body::Body};
+
+use super::{Phase, Shared, Stats};
+use crate::{
+    Address,
+    connection::{Begun, Connection, NeverSent, Open},
+    pick::latency,
+};
+
+/// Share of a newcomer at its first moment.
+const FIRST_WEIGHT: f64 = 0.1;
+
+/// One server, over all connections that there are to it one after the other.
+#[derive(Debug)]
+pub struct Endpoint {
+    address: Address,
+    pub(super) shared: Arc<Shared>,
+    stats: Stats,
+    connection: ArcSwapOption<Connection>,
+    condition: Mutex<Condition>,
+    /// Whether it is to begin slowly when it is ready.
+    pub(super) is_new: AtomicBool,
+    /// When it began to get calls, in nanoseconds of the pool; 0: long ago.
+    warm_since: AtomicU64,
+}
+
+/// How an endpoint is.
+#[derive(Clone, Debug)]
+pub(crate) struct Condition {
+    pub(crate) phase: Phase,
+    pub(crate) since: Instant,
+    /// Whether it has failed since it was last ready.
+    pub(crate) is_failing: bool,
+    pub(crate) last_error: Option<Arc<ConnectError>>,
+}
+
+/// Why there is no connection to a server, or no use in it.
+#[derive(Debug)]
+pub struct ConnectError {
+    pub(super) what: String,
+    pub(super) source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl Error for ConnectError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl Endpoint {
+    pub(super) fn new(address: Address, shared: Arc<Shared>) -> Self {
+        let condition = Condition { phase: Phase::Idle, since: Instant::now(), is_failing: false, last_error: None };
+        Self {
+            address,
+            shared,
+            stats: Stats::default(),
+            connection: ArcSwapOption::empty(),
+            condition: Mutex::new(condition),
+            is_new: AtomicBool::new(true),
+            warm_since: AtomicU64::new(0),
+        }
+    }
+
+    /// Nanoseconds since the pool began.
+    pub(crate) fn now(&self) -> u64 {
+        self.shared.now()
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// What is known of its calls.
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Its share among the others, 0.1 to 1: a newcomer's grows.
+    #[must_use]
+    pub fn weight(&self) -> f64 {
+        match self.warm_since.load(Relaxed) {
+            0 => 1.0,
+            since => {
+                let age = self.shared.now().saturating_sub(since) as f64;
+                let window = self.shared.config.slow_start.as_nanos() as f64;
+                (FIRST_WEIGHT + (1.0 - FIRST_WEIGHT) * age / window).min(1.0)
+            }
+        }
+    }
+
+    /// When a newcomer has its full share.
+    pub(super) fn warm_at(&self) -> Option<Instant> {
+        let since = std::time::Duration::from_nanos(self.warm_since.load(Relaxed));
+        (!since.is_zero()).then(|| self.shared.begun + since + self.shared.config.slow_start)
+    }
+
+    /// Begins slowly, or not.
+    pub(super) fn warm(&self, slowly: bool) {
+        let now = self.shared.now();
+        self.warm_since.store(if slowly { now.max(1) } else { 0 }, Relaxed);
+        latency::forget(&self.stats, now);
+    }
+
+    /// Begins a call here. The head needs no authority.
+    ///
+    /// # Errors
+    /// If there is no connection now: take another endpoint.
+    pub fn begin(self: &Arc<Self>, request: Request<Body>) -> Result<Begun, NeverSent> {
+        match self.connection.load_full() {
+            Some(connection) => self.begin_on(connection, request, true),
+            None => Err(NeverSent { body: request.into_body(), status: self.away("is not connected") }),
+        }
+    }
+
+    /// Begins a call that is not one of the channel's, on this connection.
+    pub(super) fn ask(
+        self: &Arc<Self>,
+        connection: Arc<Connection>,
+        request: Request<Body>,
+    ) -> Result<Begun, NeverSent> {
+        self.begin_on(connection, request, false)
+    }
+
+    fn begin_on(
+        self: &Arc<Self>,
+        connection: Arc<Connection>,
+        request: Request<Body>,
+        counts: bool,
+    ) -> Result<Begun, NeverSent> {
+        let (head, body) = request.into_parts();
+        let mut head = Request::from_parts(head, ());
+        if let Err(status) = self.shared.origin.complete(&mut head) {
+            return Err(NeverSent { body, status });
+        }
+        head.headers_mut().entry(USER_AGENT).or_insert(const { HeaderValue::from_static(AGENT) });
+        let open = Open::new(Arc::clone(self), Arc::clone(&connection), counts);
+        Begun::new(open, head, body).map_err(|(body, error)| {
+            // Others need not find that out as well.
+            self.connection.compare_and_swap(&Some(connection), None);
+            let mut status = self.away(&format!("takes no more calls: {error}"));
+            status.set_source(Arc::new(error));
+            NeverSent { body, status }
+        })
+    }
+
+    fn away(&self, what: &str) -> Status {
+        Status::unavailable(format!("{} {what}", self.address))
+    }
+
+    /// Takes it out of what is picked from, or back. Its connection stays.
+    pub fn set_ejected(&self, is_ejected: bool) {
+        if self.stats.ejected.swap(is_ejected, Relaxed) != is_ejected {
+            self.stats.ejections.fetch_add(u64::from(is_ejected), Relaxed);
+            self.shared.changed.notify_one();
+        }
+    }
+
+    /// Whether it is ejected now.
+    #[must_use]
+    pub fn is_ejected(&self) -> bool {
+        self.stats.ejected.load(Relaxed)
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.connection.load().is_some() && !self.is_ejected()
+    }
+
+    pub(crate) fn condition(&self) -> Condition {
+        self.locked().clone()
+    }
+
+    /// Written by the endpoint's task, read by who publishes or shows it: never by a call.
+    fn locked(&self) -> MutexGuard<'_, Condition> {
+        self.condition.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a phase without a connection to send calls to.
+    pub(super) fn enter(&self, phase: Phase) {
+        self.take_away();
+        self.change(phase);
+    }
+
+    /// There is no connection to send calls to any more.
+    pub(super) fn take_away(&self) {
+        self.connection.store(None);
+        self.shared.changed.notify_one();
+    }
+
+    /// Takes calls from now on.
+    pub(super) fn ready(&self, connection: Arc<Connection>) {
+        {
+            let mut condition = self.locked();
+            condition.is_failing = false;
+            condition.last_error = None;
+        }
+        self.connection.store(Some(connection));
+        self.change(Phase::Ready);
+    }
+
+    /// It did not work.
+    pub(super) fn failed(&self, phase: Phase, error: ConnectError) {
+        tracing::debug!(target: "campus_client", address = %self.address, %error, "no connection");
+        {
+            let mut condition = self.locked();
+            condition.is_failing = true;
+            condition.last_error = Some(Arc::new(error));
+        }
+        self.is_new.store(true, Release);
+        self.enter(phase);
+    }
+
+    fn change(&self, phase: Phase) {
+        let mut condition = self.locked();
+        if condition.phase != phase {
+            (condition.phase, condition.since) = (phase, Instant::now());
+        }
+        drop(condition);
+        self.shared.changed.notify_one();
+    }
+
+    /// Whether it has come anew since this was last asked.
+    pub(super) fn take_new(&self) -> bool {
+        self.is_new.swap(false, Acquire)
+    }
+}
+
+const AGENT: &str = concat!("campus-client/", env!("CARGO_PKG_VERSION"));
+
+/// Whom calls are addressed to.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin(pub(crate) http::uri::Scheme, pub(crate) http::uri::Authority);
+
+impl Origin {
+    /// Makes the URI of a request whole.
+    fn complete(&self, head: &mut Request<()>) -> Result<(), Status> {
+        let mut parts = std::mem::take(head.uri_mut()).into_parts();
+        (parts.scheme, parts.authority) = (Some(self.0.clone()), Some(self.1.clone()));
+        *head.uri_mut() = Uri::from_parts(parts).map_err(|error| Status::internal(error.to_string()))?;
+        Ok(())
+    }
+}

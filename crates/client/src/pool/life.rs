@@ -1,0 +1,155 @@
+//! The life of an endpoint: it connects before it is used, is replaced when its server asks for it, and tries again after ever
+//! longer pauses.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{oneshot, watch},
+    time::{Instant, sleep, timeout, timeout_at},
+};
+
+use super::{Backoff, ConnectError, Endpoint, Phase, Shared, health};
+use crate::connection::{self, Connection, Opened, Parting, Progress};
+
+/// A connection that was lost sooner than this did not work.
+const SHORT: Duration = Duration::from_secs(1);
+/// One that the server ended in order, as at its age.
+const SHORT_AND_ORDERLY: Duration = Duration::from_millis(10);
+
+/// Lives until `removed`, and then until the last calls have ended.
+pub(super) async fn live(
+    endpoint: Arc<Endpoint>,
+    removed: oneshot::Receiver<()>,
+    random: fastrand::Rng,
+) -> Arc<Endpoint> {
+    let config = &endpoint.shared.config;
+    let (keepalive, backoff) = (config.keepalive, Backoff::new(config, random));
+    let mut life = Life { endpoint, backoff, keepalive, current: None };
+    tokio::select! {
+        biased;
+        _ = removed => {}
+        () = life.go_on() => {}
+    }
+    life.drain().await
+}
+
+struct Life {
+    endpoint: Arc<Endpoint>,
+    backoff: Backoff,
+    /// Longer than configured for a server that does not like it.
+    keepalive: Option<Duration>,
+    current: Option<Opened>,
+}
+
+impl Life {
+    fn shared(&self) -> &Shared {
+        &self.endpoint.shared
+    }
+
+    async fn go_on(&mut self) {
+        loop {
+            self.endpoint.enter(Phase::Connecting);
+            if let Err(error) = self.once().await {
+                self.shared().lost.notify_one();
+                self.endpoint.failed(Phase::BackingOff, error);
+                sleep(self.backoff.pause()).await;
+            }
+        }
+    }
+
+    /// One connection, from its beginning to its end.
+    async fn once(&mut self) -> Result<(), ConnectError> {
+        let opened = open(&self.endpoint, self.keepalive).await;
+        let (connection, opened) = opened.inspect_err(|_| self.shared().figures.failed_one())?;
+        self.shared().figures.made_one();
+        let begun = Instant::now();
+        let mut progress = opened.progress.clone();
+        self.current = Some(opened);
+        let parted = tokio::select! {
+            parted = parting(&mut progress, |progress| !matches!(progress, Progress::Open)) => parted,
+            never = self.take_calls(connection) => match never {},
+        };
+        self.current = None;
+        self.endpoint.enter(Phase::Connecting);
+        self.shared().lost.notify_one();
+        let Some(parting) = parted else { return Ok(()) };
+        self.shared().figures.disconnected(parting.label);
+        if parting.is_too_many_pings() {
+            // As gRFC A8 wants it.
+            self.keepalive = self.keepalive.map(|interval| interval * 2);
+        }
+        let short = if parting.is_orderly() { SHORT_AND_ORDERLY } else { SHORT };
+        if begun.elapsed() < short {
+            return Err(lost(&parting));
+        }
+        self.backoff.reset();
+        Ok(())
+    }
+
+    /// Takes calls while the server is well.
+    async fn take_calls(&self, connection: Arc<Connection>) -> Infallible {
+        match &self.shared().config.health_service {
+            Some(service) => health::follow(&self.endpoint, connection, service, self.backoff.clone()).await,
+            None => {
+                self.endpoint.ready(connection);
+                std::future::pending().await
+            }
+        }
+    }
+
+    /// No new calls; the last ones may end, within the limit.
+    async fn drain(self) -> Arc<Endpoint> {
+        self.endpoint.enter(Phase::Draining);
+        if let Some(Opened { mut progress, task }) = self.current {
+            let ended = parting(&mut progress, |progress| matches!(progress, Progress::Ended(_)));
+            if timeout(self.endpoint.shared.config.drain_limit, ended).await.is_err() {
+                task.abort();
+            }
+            self.endpoint.shared.figures.disconnected("subchannel shutdown");
+        }
+        self.endpoint
+    }
+}
+
+/// A connection on which the server has spoken.
+async fn open(endpoint: &Endpoint, keepalive: Option<Duration>) -> Result<(Arc<Connection>, Opened), ConnectError> {
+    let shared = &endpoint.shared;
+    let limit = shared.config.connect_timeout;
+    let until = Instant::now() + limit;
+    let (connection, mut opened) =
+        timeout_at(until, connection::connect(&shared.dial, endpoint.address(), &shared.config, keepalive))
+            .await
+            .map_err(|_| too_late(limit))?
+            .map_err(|error| ConnectError { what: error.to_string(), source: Some(error.into()) })?;
+    let spoken = parting(&mut opened.progress, |progress| !matches!(progress, Progress::Greeting));
+    match timeout_at(until, spoken).await {
+        Ok(None) => Ok((connection, opened)),
+        Ok(Some(parting)) if parting.is_nonsense() => {
+            let what = "what listens there does not speak HTTP/2".to_owned();
+            Err(ConnectError { what, source: Some(Box::new(parting)) })
+        }
+        Ok(Some(parting)) => Err(lost(&parting)),
+        Err(_) => {
+            opened.task.abort();
+            Err(too_late(limit))
+        }
+    }
+}
+
+/// Waits until a connection has come so far; says why, if it is towards its end.
+async fn parting(progress: &mut watch::Receiver<Progress>, far: impl FnMut(&Progress) -> bool) -> Option<Arc<Parting>> {
+    match progress.wait_for(far).await.as_deref() {
+        Ok(Progress::Leaving(parting) | Progress::Ended(parting)) => Some(Arc::clone(parting)),
+        Ok(Progress::Greeting | Progress::Open) => None,
+        // The runtime is ending, and with it the connection's task.
+        Err(_) => Some(Arc::new(Parting { label: "unknown", error: None })),
+    }
+}
+
+fn too_late(limit: Duration) -> ConnectError {
+    ConnectError { what: format!("no connection of HTTP/2 within {limit:?}"), source: None }
+}
+
+fn lost(parting: &Arc<Parting>) -> ConnectError {
+    ConnectError { what: format!("the connection was lost ({parting})"), source: Some(Box::new(Arc::clone(parting))) }
+}
