@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test first-run lint deny advisories check bench golden tools clean
+.PHONY: help run build test conformance first-run lint deny advisories check bench golden tools clean
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 # Tests that leave something out say so in this file, a line each.
@@ -32,6 +32,9 @@ test: ## runs every test, then says what had to be left out
 	.ci/grpcurl-test || failed="$$failed grpcurl-test"; \
 	.ci/left-out list; \
 	[ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
+
+conformance: ## runs what the tests of others expect of a REST gateway, and prints the figures
+	cargo test --locked -p campus-gateway --test conformance -- --nocapture --test-threads 1
 
 first-run: ## does in a fresh copy what a newcomer does: make run, then each command it prints
 	.ci/first-run

@@ -26,6 +26,7 @@ pub(crate) fn settings(args: &ServeArgs) -> Settings {
     Settings {
         data_dir: args.data_dir.clone(),
         listen: args.listen.clone(),
+        rest_listen: args.rest_listen.clone(),
         admin_listen: args.admin_listen,
         config: args.config.clone(),
         in_process: None,

@@ -21,6 +21,7 @@ pub mod signals;
 mod status;
 pub mod trace;
 mod transport;
+mod web;
 
 pub use app::{App, AppBuilder, BuildInfo, StartError};
 pub use call::RequestBody;
@@ -36,3 +37,4 @@ pub use trace::Tracer;
 pub use transport::{
     Address, Allow, ClientCertificate, InProcess, Listen, Rule, SocketMode, TlsConfig, TlsVersion, in_process,
 };
+pub use web::{ReadError, Routed, WebBody, WebRoute, WebService};

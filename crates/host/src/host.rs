@@ -99,7 +99,7 @@ impl Host {
     /// # Errors
     /// [`StartError`]; nothing listens then.
     pub async fn build(settings: &Settings, parts: &[Part], info: BuildInfo) -> Result<Self, StartError> {
-        Self::traced(settings, parts, info, Tracer::default()).await
+        Self::build_with(settings, parts, info, None, |app| app).await
     }
 
     /// As [`build`](Self::build), with its calls and metrics watched by `observer`.
@@ -112,12 +112,36 @@ impl Host {
         info: BuildInfo,
         observer: &mut Observer,
     ) -> Result<Self, StartError> {
-        let host = Self::traced(settings, parts, info, observer.tracer()).await?;
-        observer.watch(host.app.metrics());
+        Self::build_with(settings, parts, info, Some(observer), |app| app).await
+    }
+
+    /// As [`build`](Self::build), with whatever else the host's server is to have, and watched by the `observer` if there is
+    /// one.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub async fn build_with(
+        settings: &Settings,
+        parts: &[Part],
+        info: BuildInfo,
+        observer: Option<&mut Observer>,
+        more: impl FnOnce(AppBuilder) -> AppBuilder,
+    ) -> Result<Self, StartError> {
+        let tracer = observer.as_ref().map_or_else(Tracer::default, |observer| observer.tracer());
+        let host = Self::traced(settings, parts, info, tracer, more).await?;
+        if let Some(observer) = observer {
+            observer.watch(host.app.metrics());
+        }
         Ok(host)
     }
 
-    async fn traced(settings: &Settings, parts: &[Part], info: BuildInfo, tracer: Tracer) -> Result<Self, StartError> {
+    async fn traced(
+        settings: &Settings,
+        parts: &[Part],
+        info: BuildInfo,
+        tracer: Tracer,
+        more: impl FnOnce(AppBuilder) -> AppBuilder,
+    ) -> Result<Self, StartError> {
         settings.check()?;
         if settings.store.url.is_none() {
             let dir = &settings.store.dir;
@@ -132,7 +156,7 @@ impl Host {
             app = watched((opened.mount)(app), part.name, &opened.store);
             stores.push((part.name, opened.store));
         }
-        let app = app.build()?;
+        let app = more(app).build()?;
         app.metrics().register(|registry| metrics::register(registry, &stores));
         Ok(Self { app, stores })
     }
@@ -153,6 +177,11 @@ impl Host {
     /// Where the services are.
     pub fn grpc_addresses(&self) -> &Listen {
         self.app.grpc_addresses()
+    }
+
+    /// Where the web service is, if there is one.
+    pub fn web_addresses(&self) -> &Listen {
+        self.app.web_addresses()
     }
 
     /// Address of the admin port.

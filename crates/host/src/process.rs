@@ -68,7 +68,7 @@ fn run(binary: &'static str, flags: Flags, own: Vec<(String, String)>, part: Par
         return print(&settings);
     }
     let info = build_info(binary);
-    let mut observer = match Observer::start(&settings, &info) {
+    let mut observer = match Observer::start(&settings.log, &settings.telemetry, &info) {
         Ok(observer) => observer,
         Err(error) => return complain(binary, &error, error.exit_code()),
     };

@@ -25,6 +25,8 @@ pub struct Process {
     pub grpc: SocketAddr,
     /// Address of the admin port.
     pub admin: SocketAddr,
+    /// Address of REST, if it has any.
+    pub rest: Option<SocketAddr>,
     child: Child,
     log: Option<JoinHandle<Vec<String>>>,
 }
@@ -38,9 +40,10 @@ pub struct Ended {
     pub log: Vec<String>,
 }
 
-/// The flags that start a server on free ports and a folder.
+/// The flags that start `campus serve` on free ports and a folder.
 pub fn flags(dir: &Path) -> Vec<&OsStr> {
-    let ports = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"].map(OsStr::new);
+    const ANY: &str = "127.0.0.1:0";
+    let ports = ["--listen", ANY, "--admin-listen", ANY, "--rest-listen", ANY].map(OsStr::new);
     [OsStr::new("--data-dir"), dir.as_os_str()].into_iter().chain(ports).collect()
 }
 
@@ -69,14 +72,14 @@ impl Process {
             let mut lines = Vec::new();
             for line in stderr.lines().map_while(Result::ok) {
                 if let Some(ports) = address(&line, "grpc.address").zip(address(&line, "admin.address")) {
-                    let _ = tell.try_send(ports);
+                    let _ = tell.try_send((ports, address(&line, "web.address")));
                 }
                 lines.push(line);
             }
             lines
         });
         match wait(&listening) {
-            Some((grpc, admin)) => Ok(Self { grpc, admin, child, log: Some(log) }),
+            Some(((grpc, admin), rest)) => Ok(Self { grpc, admin, rest, child, log: Some(log) }),
             None => Err(Ended { status: child.wait().unwrap(), log: log.join().unwrap() }),
         }
     }
@@ -151,7 +154,10 @@ impl Drop for Process {
     }
 }
 
-fn wait(listening: &Receiver<(SocketAddr, SocketAddr)>) -> Option<(SocketAddr, SocketAddr)> {
+/// Addresses of gRPC and the admin port, and of REST.
+type Ports = ((SocketAddr, SocketAddr), Option<SocketAddr>);
+
+fn wait(listening: &Receiver<Ports>) -> Option<Ports> {
     match listening.recv_timeout(PATIENCE) {
         Ok(ports) => Some(ports),
         Err(RecvTimeoutError::Disconnected) => None,

@@ -7,7 +7,7 @@ use crate::{
     panics::Panic,
     service::Erased,
     status,
-    trace::{About, CallSpan},
+    trace::{CallSpan, Labels},
 };
 use http::{HeaderMap, HeaderValue};
 use opentelemetry::ContextGuard;
@@ -97,13 +97,13 @@ impl Meter {
         method.counters.start();
         let started = Instant::now();
         let deadline = limit.and_then(|limit| started.checked_add(limit));
-        let about = About {
+        let labels = Labels::Rpc {
             service: &method.service_name,
             method: &method.name,
             request_id: request_id.as_str(),
             peer: &caller.peer,
         };
-        let (trace, span) = method.tracer.begin(traced, &about);
+        let (trace, span) = method.tracer.begin(traced, &labels);
         let call = campus_call::Call::builder(request_id, Arc::clone(&caller.peer)).trace(trace);
         Self {
             method: Arc::clone(method),

@@ -14,7 +14,7 @@ mod request;
 mod timeout;
 
 pub(crate) use admission::{Admission, Class, Desk};
-pub(crate) use buffers::{Buffers, Share};
+pub(crate) use buffers::{Buffers, Held, Share};
 pub(crate) use caller::{Caller, Ending};
 pub(crate) use encoding::Encoding;
 pub(crate) use method::{Limits, Meter, Method};

@@ -1,7 +1,10 @@
 //! What one connection is doing, as its tasks see it.
 
 use super::shard::Shard;
-use crate::call::{Caller, Share};
+use crate::{
+    call::{Caller, Share},
+    metrics::Traffic,
+};
 use campus_call::Peer;
 use std::sync::{
     Arc,
@@ -9,47 +12,73 @@ use std::sync::{
 };
 
 /// Shared by a connection's socket, its service and its streams.
-pub(super) struct Activity {
+pub(crate) struct Activity {
     pub(super) shard: Arc<Shard>,
+    /// Of its port.
+    traffic: Arc<Traffic>,
     pub(super) caller: Arc<Caller>,
+    /// Whether frames tell its requests apart (HTTP/2).
+    pub(super) framed: bool,
     /// Whether the other end may call.
     pub(super) allowed: bool,
     received: AtomicU64,
     open: AtomicU64,
     calls: AtomicU64,
     flooded: AtomicBool,
+    begun: AtomicBool,
+    leaves: AtomicBool,
 }
 
 impl Activity {
-    pub(super) fn new(shard: Arc<Shard>, peer: Arc<Peer>) -> Arc<Self> {
+    pub(super) fn new(shard: Arc<Shard>, traffic: Arc<Traffic>, framed: bool, peer: Arc<Peer>) -> Arc<Self> {
         let share = Share::new(&shard.buffers);
         Arc::new(Self {
             allowed: shard.allow.admits(&peer),
             shard,
+            traffic,
+            framed,
             caller: Arc::new(Caller::new(peer, share)),
             received: AtomicU64::new(0),
             open: AtomicU64::new(0),
             calls: AtomicU64::new(0),
             flooded: AtomicBool::new(false),
+            begun: AtomicBool::new(false),
+            leaves: AtomicBool::new(false),
         })
     }
 
     pub(super) fn read(&self, bytes: u64) {
         self.received.fetch_add(bytes, Relaxed);
-        self.shard.traffic.received.fetch_add(bytes, Relaxed);
+        self.traffic.received.fetch_add(bytes, Relaxed);
     }
 
     pub(super) fn wrote(&self, bytes: u64) {
-        self.shard.traffic.sent.fetch_add(bytes, Relaxed);
+        self.traffic.sent.fetch_add(bytes, Relaxed);
     }
 
     pub(super) fn call(&self) {
         self.calls.fetch_add(1, Relaxed);
+        self.begun.store(false, Relaxed);
+    }
+
+    /// Without a request that runs, a byte has come: of the head of one, where there are no frames.
+    pub(super) fn head_begins(&self) {
+        self.begun.store(true, Relaxed);
+    }
+
+    /// Whether the head of a request has begun and is not whole.
+    pub(super) fn in_head(&self) -> bool {
+        self.begun.load(Relaxed)
     }
 
     /// The client has pinged too often.
     pub(super) fn flood(&self) {
         self.flooded.store(true, Relaxed);
+    }
+
+    /// The client is asked to leave.
+    pub(super) fn leave(&self) {
+        self.leaves.store(true, Relaxed);
     }
 
     /// Whether the client has pinged too often.
@@ -74,12 +103,17 @@ impl Activity {
 }
 
 /// Counts a stream while it is there.
-pub(super) struct Open(pub(super) Arc<Activity>);
+pub(crate) struct Open(pub(super) Arc<Activity>);
 
 impl Open {
+    /// Whether the connection ends with this.
+    pub(crate) fn leaves(&self) -> bool {
+        self.0.leaves.load(Relaxed)
+    }
+
     pub(super) fn new(activity: &Arc<Activity>) -> Self {
         activity.open.fetch_add(1, Relaxed);
-        activity.shard.traffic.streams.fetch_add(1, Relaxed);
+        activity.traffic.streams.fetch_add(1, Relaxed);
         Self(Arc::clone(activity))
     }
 }
@@ -87,6 +121,6 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Relaxed);
-        self.0.shard.traffic.streams.fetch_sub(1, Relaxed);
+        self.0.traffic.streams.fetch_sub(1, Relaxed);
     }
 }

@@ -6,6 +6,7 @@ use super::{
     pings::Pings,
 };
 use crate::transport::Io;
+use bytes::BytesMut;
 use std::{
     io::{self, IoSlice},
     pin::Pin,
@@ -27,6 +28,8 @@ const CALM: &[u8; 31] = b"\0\0\x16\x07\0\0\0\0\0\x7f\xff\xff\xff\0\0\0\x0btoo_ma
 /// A connection whose frames are followed.
 pub(super) struct Counted {
     io: Io,
+    /// What was read already, to be read again.
+    begun: BytesMut,
     activity: Arc<Activity>,
     incoming: Frames,
     outgoing: Frames,
@@ -41,10 +44,10 @@ pub(super) struct Counted {
 }
 
 impl Counted {
-    pub(super) fn new(io: Io, activity: Arc<Activity>) -> Self {
+    pub(super) fn new(io: Io, begun: BytesMut, activity: Arc<Activity>) -> Self {
         let (incoming, outgoing) = (Frames::after(PREFACE), Frames::default());
         let pings = Pings::default();
-        Self { io, activity, incoming, outgoing, pings, last_stream: None, last_words: None, silence: None }
+        Self { io, begun, activity, incoming, outgoing, pings, last_stream: None, last_words: None, silence: None }
     }
 
     /// Follows what was read. A client may have opened a stream before it hears of a GOAWAY that leaves it out, and speak of
@@ -52,6 +55,12 @@ impl Counted {
     /// with all its calls. So it is made a frame of no kind.
     fn came(&mut self, bytes: &mut [u8]) {
         self.activity.read(bytes.len() as u64);
+        if !self.activity.framed {
+            if !bytes.is_empty() && self.activity.idle() {
+                self.activity.head_begins();
+            }
+            return;
+        }
         let (mut pings, mut late, len) = (0, Vec::new(), bytes.len());
         let last_stream = self.last_stream.unwrap_or(u32::MAX);
         self.incoming.feed(bytes, |head, rest| {
@@ -76,6 +85,9 @@ impl Counted {
     /// Follows what was written out of `slices`.
     fn went<'a>(&mut self, written: usize, slices: impl IntoIterator<Item = &'a [u8]>) {
         self.activity.wrote(written as u64);
+        if !self.activity.framed {
+            return;
+        }
         let (mut left, mut answered, mut last_stream) = (written, false, self.last_stream);
         for slice in slices {
             let sent = slice.get(..left).unwrap_or(slice);
@@ -155,7 +167,12 @@ impl AsyncRead for Counted {
             return self.poll_drop(cx, buf);
         }
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        if self.begun.is_empty() {
+            ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        } else {
+            let begun = self.begun.len().min(buf.remaining());
+            buf.put_slice(&self.begun.split_to(begun));
+        }
         self.came(buf.filled_mut().get_mut(before..).unwrap_or_default());
         if self.last_words.is_some() {
             buf.set_filled(before);

@@ -9,6 +9,15 @@ mod stream;
 mod tls;
 mod unix;
 
+/// What is spoken at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Port {
+    /// gRPC over HTTP/2.
+    Grpc,
+    /// Whatever else goes over HTTP/1.1 and HTTP/2.
+    Web,
+}
+
 pub use address::{Address, Listen};
 pub use allow::{Allow, Rule};
 pub use in_process::{InProcess, in_process};

@@ -22,9 +22,16 @@ pub(super) struct Contents {
     client_ca: Option<Vec<u8>>,
 }
 
+/// What the connections of each port are encrypted with: the one thing they differ in is what they speak (ALPN).
+#[derive(Clone)]
+pub(super) struct Served {
+    pub(super) grpc: Arc<ServerConfig>,
+    pub(super) web: Arc<ServerConfig>,
+}
+
 /// What new connections are served with.
 pub(super) struct Loaded {
-    pub(super) server: Arc<ServerConfig>,
+    pub(super) server: Served,
     pub(super) certificate: Expiry,
     pub(super) client_ca: Option<Expiry>,
 }
@@ -110,7 +117,10 @@ impl Contents {
             server.session_storage = Arc::new(NoServerSessionStorage {});
             server.send_tls13_tickets = 0;
         }
-        Ok(Loaded { server: Arc::new(server), certificate, client_ca })
+        let mut web = server.clone();
+        web.alpn_protocols.push(super::HTTP_1_1.to_vec());
+        let server = Served { grpc: Arc::new(server), web: Arc::new(web) };
+        Ok(Loaded { server, certificate, client_ca })
     }
 }
 

@@ -8,9 +8,10 @@ mod settings;
 
 pub use settings::{ClientCertificate, TlsConfig, TlsVersion};
 
+use super::Port;
 use crate::{config::OutOfRange, metrics::Metrics};
 use figures::Figures;
-use load::{Contents, Loaded};
+use load::{Contents, Loaded, Served};
 use rustls::ServerConfig;
 use std::{
     fmt,
@@ -19,11 +20,13 @@ use std::{
 
 /// How HTTP/2 over TLS is called in ALPN (RFC 9113, 3.2).
 const H2: &[u8] = b"h2";
+/// How HTTP/1.1 over TLS is called in ALPN (RFC 7301, 6).
+const HTTP_1_1: &[u8] = b"http/1.1";
 
 /// What connections are encrypted with at this moment.
 pub(crate) struct Tls {
     config: TlsConfig,
-    current: RwLock<Arc<ServerConfig>>,
+    current: RwLock<Served>,
     figures: Figures,
 }
 
@@ -48,12 +51,13 @@ impl TlsConfig {
 }
 
 impl Tls {
-    fn current(&self) -> Arc<ServerConfig> {
-        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    fn current(&self, port: Port) -> Arc<ServerConfig> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(if port == Port::Web { &current.web } else { &current.grpc })
     }
 
     fn take(&self, loaded: &Loaded) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&loaded.server);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = loaded.server.clone();
         self.tell(loaded);
     }
 
@@ -76,7 +80,7 @@ impl Watched {
     /// From the settings, if they want TLS.
     pub(crate) fn new(config: &TlsConfig, metrics: &Metrics) -> Result<Option<Self>, OutOfRange> {
         let Some((seen, loaded)) = config.load()? else { return Ok(None) };
-        let current = RwLock::new(Arc::clone(&loaded.server));
+        let current = RwLock::new(loaded.server.clone());
         let tls = Arc::new(Tls { config: config.clone(), current, figures: Figures::default() });
         tls.figures.register(metrics);
         tls.tell(&loaded);
