@@ -79,7 +79,15 @@ fn filter(level: &str) -> Result<EnvFilter, LogError> {
         let known = part.trim().parse::<LevelFilter>();
         known.ok().filter(|_| !part.trim().is_empty()).ok_or_else(fail)?;
     }
-    EnvFilter::builder().parse(level).map_err(|_| fail())
+    EnvFilter::builder().parse(format!("{level}{}", unless_asked(level))).map_err(|_| fail())
+}
+
+/// A client can have h2 warn as often as it sends something odd; what comes of that is told and counted where it is decided.
+fn unless_asked(level: &str) -> &'static str {
+    let parts = || level.split(',').map(str::trim);
+    let is_usual = |level: LevelFilter| level == LevelFilter::WARN || level == LevelFilter::INFO;
+    let usual = parts().any(|part| part.parse().is_ok_and(is_usual));
+    if usual && !parts().any(|part| part.starts_with("h2")) { ",h2=error" } else { "" }
 }
 
 #[cfg(test)]
@@ -90,6 +98,22 @@ mod tests {
     fn levels_and_target_levels_are_accepted() {
         for level in ["info", "debug", "warn,campus_store=debug", "off"] {
             assert!(filter(level).is_ok(), "{level}");
+        }
+    }
+
+    #[test]
+    fn what_clients_can_have_h2_say_is_left_out_unless_it_is_asked_for() {
+        for (level, written) in [
+            ("info", "h2=error,info"),
+            ("warn,campus_store=debug", "campus_store=debug,h2=error,warn"),
+            ("info,h2=warn", "h2=warn,info"),
+            ("debug", "debug"),
+            ("off", "off"),
+        ] {
+            let filter = filter(level).unwrap().to_string();
+            let mut parts: Vec<&str> = filter.split(',').collect();
+            parts.sort_unstable();
+            assert_eq!(parts.join(","), written, "{level}");
         }
     }
 

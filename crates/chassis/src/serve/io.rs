@@ -35,6 +35,8 @@ pub(super) struct Counted {
     incoming: Frames,
     outgoing: Frames,
     pings: Pings,
+    /// PINGs of the server that the client has not answered yet.
+    asked: u32,
     /// The last stream that is served, as the last GOAWAY says.
     last_stream: Option<u32>,
     /// The last stream that the client has opened.
@@ -49,28 +51,44 @@ pub(super) struct Counted {
 impl Counted {
     pub(super) fn new(io: Io, activity: Arc<Activity>) -> Self {
         let (incoming, outgoing) = (Frames::after(PREFACE), Frames::default());
-        let pings = Pings::default();
-        Self { io, activity, incoming, outgoing, pings, last_stream: None, opened: 0, last_words: None, silence: None }
+        Self {
+            io,
+            activity,
+            incoming,
+            outgoing,
+            pings: Pings::default(),
+            asked: 0,
+            last_stream: None,
+            opened: 0,
+            last_words: None,
+            silence: None,
+        }
     }
 
     /// Follows what was read. A client may have opened a stream before it hears of a GOAWAY that leaves it out, and speak of
     /// its window: h2 takes such a WINDOW_UPDATE, unlike other frames of the stream, for an offence that ends the connection
     /// with all its calls. So it is made a frame of no kind. Which stream is the last is settled as soon as the client's
-    /// answer to the PING after the first GOAWAY is read, or else known when the second is written.
+    /// answer to the PING after the first GOAWAY is read, or else known when the second is written. An answer to a PING that
+    /// was never sent counts as a ping.
     fn came(&mut self, bytes: &mut [u8]) {
         self.activity.read(bytes.len() as u64);
         let (mut pings, mut late, len) = (0, Vec::new(), bytes.len());
-        let (mut last_stream, mut opened) = (self.last_stream, self.opened);
+        let (mut last_stream, mut opened, mut asked) = (self.last_stream, self.opened, self.asked);
         self.incoming.feed(bytes, |head, rest| match head.kind {
             kind::HEADERS => opened = opened.max(head.stream),
-            kind::PING if head.flags & ACK == 0 => pings += 1,
-            kind::PING if last_stream == Some(ANY_STREAM) && rest.first() == Some(&HEARD) => last_stream = Some(opened),
+            kind::PING if head.flags & ACK == 0 || asked == 0 => pings += 1,
+            kind::PING => {
+                asked -= 1;
+                if last_stream == Some(ANY_STREAM) && rest.first() == Some(&HEARD) {
+                    last_stream = Some(opened);
+                }
+            }
             kind::WINDOW_UPDATE if last_stream.is_some_and(|last| head.stream > last) => {
                 late.push((len - rest.len()).checked_sub(KIND_FROM_END));
             }
             _ => {}
         });
-        (self.last_stream, self.opened) = (last_stream, opened);
+        (self.last_stream, self.opened, self.asked) = (last_stream, opened, asked);
         for place in late.into_iter().flatten() {
             if let Some(kind) = bytes.get_mut(place) {
                 *kind = kind::NONE;
@@ -87,11 +105,13 @@ impl Counted {
     /// Follows what was written out of `slices`.
     fn went<'a>(&mut self, written: usize, slices: impl IntoIterator<Item = &'a [u8]>) {
         self.activity.wrote(written as u64);
-        let (mut left, mut answered, mut last_stream) = (written, false, self.last_stream);
+        let (mut left, mut answered) = (written, false);
+        let (mut last_stream, mut asked) = (self.last_stream, self.asked);
         for slice in slices {
             let sent = slice.get(..left).unwrap_or(slice);
             self.outgoing.feed(sent, |head, rest| {
                 answered |= head.kind <= kind::HEADERS;
+                asked += u32::from(head.kind == kind::PING && head.flags & ACK == 0);
                 if let (kind::GOAWAY, Some(id)) = (head.kind, rest.first_chunk()) {
                     last_stream = Some(u32::from_be_bytes(*id));
                 }
@@ -101,7 +121,7 @@ impl Counted {
                 break;
             }
         }
-        self.last_stream = last_stream;
+        (self.last_stream, self.asked) = (last_stream, asked);
         if answered {
             self.pings.forgive();
         }
