@@ -4,6 +4,7 @@ use crate::{
     AdminConfig, GrpcService, Handle, Health, Metrics, ServerConfig, Tracer,
     assemble::{Services, plan},
     config::OutOfRange,
+    descriptors,
     metrics::Shards,
     panics,
     ready::{Check, Readiness, saturation},
@@ -214,17 +215,19 @@ impl AppBuilder {
         self
     }
 
-    /// Checks everything, then binds every address. Nothing is accepted before [`App::run_until`].
+    /// Checks everything, then binds every address. Nothing is accepted before [`App::run_until`]. Raises the limit of open
+    /// files of the process as far as it may; if that leaves no room for `max_connections`, fewer are taken, with a warning.
     ///
     /// # Errors
     /// [`StartError`], with nothing left bound.
-    pub fn build(self) -> Result<App, StartError> {
+    pub fn build(mut self) -> Result<App, StartError> {
         panics::install();
         self.server.check()?;
         self.admin.check()?;
         let services = Services::assemble(&self.services, &self.descriptors)?;
         let health = services.health.clone();
         let (figures, shards) = services.shards(&self.server, plan(&self.server), self.tracer);
+        self.server.max_connections = descriptors::fit(self.server.max_connections, shards.len());
         let mut checks = self.checks;
         checks.push(saturation(&figures, self.admin.saturated_limit.get()));
         let metrics = Metrics::new(&self.build, figures.clone());

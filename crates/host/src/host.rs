@@ -2,7 +2,7 @@
 
 use std::{fs, net::SocketAddr, path::PathBuf};
 
-use campus_chassis::{App, AppBuilder, BuildInfo, Listen, Skip, Tracer, config::OutOfRange, exit};
+use campus_chassis::{App, AppBuilder, BuildInfo, Listen, Skip, Tracer, config::OutOfRange, descriptors, exit};
 use campus_schema::Schema;
 use campus_store::{OpenError, Store, StoreError};
 
@@ -119,6 +119,8 @@ impl Host {
 
     async fn traced(settings: &Settings, parts: &[Part], info: BuildInfo, tracer: Tracer) -> Result<Self, StartError> {
         settings.check()?;
+        // Databases take files, too.
+        descriptors::raise();
         if settings.store.url.is_none() {
             let dir = &settings.store.dir;
             fs::create_dir_all(dir).map_err(|why| StartError::Folder { path: dir.clone(), why })?;
