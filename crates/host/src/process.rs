@@ -1,6 +1,7 @@
 //! A service as a process of its own: what its `main` calls.
 
 use std::{
+    fmt::Display,
     io::{self, Write},
     net::SocketAddr,
     path::PathBuf,
@@ -74,7 +75,7 @@ fn run(binary: &'static str, flags: Flags, own: Vec<(String, String)>, part: Par
     };
     let code = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(serve(&settings, part, info, &mut observer)),
-        Err(error) => complain(binary, &error, exit::INTERNAL),
+        Err(error) => complain(binary, &format_args!("cannot make an event loop: {error}"), exit::INTERNAL),
     };
     observer.stop();
     code
@@ -85,7 +86,7 @@ async fn serve(settings: &Settings, part: Part, info: BuildInfo, observer: &mut 
     // Taken over before the start, which may take long: a signal that comes meanwhile counts when it is done.
     let shutdown = match signals::shutdown() {
         Ok(shutdown) => shutdown,
-        Err(error) => return complain(&binary, &error, exit::INTERNAL),
+        Err(error) => return complain(&binary, &format_args!("cannot listen for signals: {error}"), exit::INTERNAL),
     };
     let host = match Host::build_observed(settings, &[part], info, observer).await {
         Ok(host) => host,
@@ -107,7 +108,7 @@ pub fn build_info(name: &str) -> BuildInfo {
 }
 
 /// One readable line on stderr, and the exit code.
-fn complain(binary: &str, error: &dyn std::error::Error, code: u8) -> u8 {
+fn complain(binary: &str, error: &dyn Display, code: u8) -> u8 {
     // Nobody is left to hear that stderr is closed.
     let _ = writeln!(io::stderr(), "{binary}: {error}");
     code
