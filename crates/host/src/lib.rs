@@ -10,6 +10,7 @@ mod part;
 mod process;
 mod settings;
 
+pub use campus_chassis::config::{ByteSize, read_file};
 pub use host::{Host, RunError, StartError};
 pub use observe::{ObserveError, Observer};
 pub use part::{Flag, Opened, Opening, Part, Service};

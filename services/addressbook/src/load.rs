@@ -1,8 +1,8 @@
 //! People from a JSON file.
 
-use std::{collections::HashSet, fs, path::Path};
+use std::{collections::HashSet, path::Path};
 
-use campus_host::StartError;
+use campus_host::{ByteSize, StartError, read_file};
 use campus_proto::personguide::{AddressBook, Person};
 use campus_schema::Schema;
 use prost::{Message, Name};
@@ -15,7 +15,8 @@ use crate::record::checked;
 /// [`StartError::Load`] with the first fault: which person, which field.
 pub(crate) fn people(schema: &Schema, path: &Path) -> Result<Vec<Person>, StartError> {
     let failed = |why: String| StartError::Load { setting: "addressbook.load", path: path.to_owned(), why };
-    let text = fs::read_to_string(path).map_err(|error| failed(format!("cannot be read: {error}")))?;
+    let bytes = read_file(path, ByteSize(u64::MAX)).map_err(|error| failed(format!("cannot be read: {error}")))?;
+    let text = String::from_utf8(bytes).map_err(|error| failed(format!("is not UTF-8: {error}")))?;
     parse(schema, text.trim_start_matches('\u{feff}')).map_err(failed)
 }
 

@@ -1,10 +1,12 @@
 //! Reads settings: defaults, then a file, then the environment, then overrides; each later one wins.
 
+mod file;
 mod known;
 mod list;
 mod range;
 mod units;
 
+pub use file::read_file;
 pub use list::List;
 pub use range::{Measure, OutOfRange, Range, check};
 pub(crate) use units::deserialize_address;
@@ -19,6 +21,9 @@ use std::path::{Path, PathBuf};
 /// What a variable that holds a setting begins with: `CAMPUS__SERVER__LISTEN` is `server.listen`. Names with a single
 /// underscore (Kubernetes sets `CAMPUS_SERVICE_PORT` and the like) are none of ours.
 pub const ENVIRONMENT_PREFIX: &str = "CAMPUS__";
+
+/// No file of settings is larger.
+const MOST: ByteSize = ByteSize::mib(1);
 
 /// Where settings come from, the weakest first.
 #[derive(Clone, Debug, Default)]
@@ -114,7 +119,7 @@ fn from_file(path: &Path, given: &mut Vec<Given>) -> Result<(), ConfigError> {
     if !path.extension().is_some_and(|e| ["toml", "yaml", "yml"].iter().any(|known| e.eq_ignore_ascii_case(known))) {
         return Err(fail("the name must end in .toml, .yaml or .yml".to_owned()));
     }
-    if let Err(e) = std::fs::metadata(path) {
+    if let Err(e) = read_file(path, MOST) {
         return Err(fail(e.to_string()));
     }
     let values = File::from(path).collect().map_err(|e| match e {

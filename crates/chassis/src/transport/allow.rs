@@ -5,6 +5,8 @@ use crate::config::{BadUnit, List, OutOfRange};
 use campus_call::{Certificate, Peer, Transport};
 use std::{fmt, net::IpAddr, str::FromStr};
 
+const STAR: &str = "cert:*.NAME, as in cert:*.example.org: a star stands for the whole first label of a DNS name, and \
+                    nowhere else; to admit every client with a certificate, leave server.allow empty";
 const FORM: &str = "cert:NAME, unix:uid=NUMBER, unix:gid=NUMBER, address:IP/BITS or in-process";
 
 /// One kind of caller that is allowed.
@@ -31,7 +33,13 @@ impl FromStr for Rule {
 
     fn from_str(text: &str) -> Result<Self, BadUnit> {
         let rule = match text.split_once(':') {
-            Some(("cert", name)) if !name.is_empty() => Some(Self::Certificate(name.to_owned())),
+            Some(("cert", name)) if !name.is_empty() => {
+                // A rule that means less, or more, than it looks like.
+                if name.strip_prefix("*.").unwrap_or(name).contains('*') || name == "*." {
+                    return Err(BadUnit(STAR));
+                }
+                Some(Self::Certificate(name.to_owned()))
+            }
             Some(("unix", id)) => match id.split_once('=') {
                 Some(("uid", id)) => id.parse().ok().map(Self::User),
                 Some(("gid", id)) => id.parse().ok().map(Self::Group),
@@ -222,6 +230,10 @@ mod tests {
     fn what_is_no_rule_is_refused() {
         for text in ["cert:", "unix:1", "unix:uid=x", "address:10.0.0.0/33", "address:x", "in-process:x", "everyone"] {
             assert!(text.parse::<Rule>().is_err(), "{text}");
+        }
+        for text in ["cert:*", "cert:*.", "cert:a.*.org", "cert:**.org", "cert:*.*.org", "cert:*a.org"] {
+            let why = text.parse::<Rule>().unwrap_err().to_string();
+            assert!(why.starts_with("expected cert:*.NAME, as in cert:*.example.org"), "{text}: {why}");
         }
         for text in ["cert:*.a.b", "unix:uid=0", "unix:gid=1", "address:10.0.0.0/8", "in-process"] {
             assert_eq!(text.parse::<Rule>().unwrap().to_string(), text);

@@ -122,8 +122,18 @@ fn a_section_within_a_section_and_lists_are_read_from_every_source() {
     ]);
     let settings: Settings = load(variables).unwrap();
     assert_eq!(settings.server.tls.key, Some("/other".into()));
-    assert_eq!(settings.server.tls.client_certificate, ClientCertificate::Optional);
+    assert_eq!(settings.server.tls.client_certificate, Some(ClientCertificate::Optional));
     assert_eq!((settings.server.listen.0.len(), settings.server.allow.0.len()), (2, 2));
+}
+
+#[test]
+fn a_file_of_settings_that_is_no_regular_file_is_refused_unread() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("campus.toml");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let refused = load::<Settings>(Sources { file: Some(path.clone()), ..Sources::default() }).unwrap_err();
+    let line = format!("cannot read the configuration file {}: it is no regular file", path.display());
+    assert_eq!(refused.to_string(), line);
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! A server as a process of its own: its logs and its signals.
 
 use crate::support::{Client, Probe, admin_config, descriptors, eventually, get, note, number, server_config, within};
-use campus_chassis::{App, BuildInfo, LogConfig, ServerConfig, config::HumanDuration, logs, signals};
+use campus_chassis::{App, BuildInfo, LogConfig, ServerConfig, TlsConfig, config::HumanDuration, logs, signals};
+use campus_testcerts::Authority;
 use serde_json::Value;
 use std::{
     net::SocketAddr,
+    path::Path,
     process::Stdio,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader},
@@ -18,6 +20,9 @@ use tonic::{Code, transport::Endpoint};
 
 const CHILD: &str = "CHASSIS_TEST_CHILD";
 
+/// Names a folder with the files of TLS, if there is to be any.
+const FILES: &str = "CHASSIS_TEST_TLS";
+
 /// What the other tests start: this program again, running only this.
 #[test]
 #[ignore = "the server that other tests here run as a process of its own"]
@@ -27,7 +32,10 @@ fn child() {
     let _logs = logs::init(&LogConfig::default(), None).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let config = ServerConfig { drain_limit: HumanDuration::secs(600), drain_delay, ..server_config() };
+        let file = |name| std::env::var_os(FILES).map(|dir| Path::new(&dir).join(name));
+        let reload_interval = HumanDuration::millis(10);
+        let tls = TlsConfig { certificate: file("crt"), key: file("key"), reload_interval, ..TlsConfig::default() };
+        let config = ServerConfig { drain_limit: HumanDuration::secs(600), drain_delay, tls, ..server_config() };
         let app = App::builder(&config, &admin_config())
             .build_info(BuildInfo::new("probe", "1.2.3", "abc"))
             .descriptors(descriptors())
@@ -257,6 +265,27 @@ async fn a_soft_limit_of_files_is_no_limit() {
         crowd.push(TcpStream::connect(grpc).await.unwrap());
     }
     process.client().await.unary("Echo", note("")).await.unwrap();
+    process.signal("TERM").await;
+    assert!(process.ended().await.0);
+}
+
+#[tokio::test]
+async fn a_certificate_that_expires_is_told_of_once_before_and_once_when_it_has() {
+    let (dir, authority, now) = (tempfile::tempdir().unwrap(), Authority::new(), SystemTime::now());
+    let (certificate, key) = (dir.path().join("crt"), dir.path().join("key"));
+    let (since, until) = (now - Duration::from_secs(100), now + Duration::from_secs(7));
+    authority.server_between(&["x"], since, until).write(&certificate, &key);
+    let mut program = Command::new(std::env::current_exe().unwrap());
+    program.env(FILES, dir.path());
+    let process = Process::of(program, 0).await;
+    let soon = "the certificate of server.tls.certificate expires soon; renew the file";
+    let over = "the certificate of server.tls.certificate has expired, and clients refuse it; renew the file";
+    assert_eq!(text(&process.logged(soon).await, "level"), "WARN");
+    assert!(process.all(over).is_empty());
+    assert_eq!(text(&process.logged(over).await, "level"), "WARN");
+    authority.server(&["x"]).write(&certificate, &key);
+    process.logged("TLS files taken over").await;
+    assert_eq!((process.all(soon).len(), process.all(over).len()), (1, 1));
     process.signal("TERM").await;
     assert!(process.ended().await.0);
 }
