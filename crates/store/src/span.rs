@@ -106,8 +106,8 @@ fn kind(error: &StoreError) -> &'static str {
         StoreError::Full => "full",
         StoreError::ReadOnly => "read_only",
         StoreError::Locked => "locked",
-        StoreError::Corrupt => "corrupt",
-        StoreError::Unavailable(_) | StoreError::Unknown => "unavailable",
+        StoreError::Corrupt | StoreError::Gone(_) => "corrupt",
+        StoreError::Unavailable(_) | StoreError::Unknown | StoreError::Refused(_) => "unavailable",
         _ => "other",
     }
 }

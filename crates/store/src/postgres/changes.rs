@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::Postgres;
 use super::read;
-use super::shared::Log;
+use super::shared::{Log, State};
 use crate::{Change, StoreError};
 
 /// How many changes are read at once, and how many bytes of their bodies.
@@ -16,13 +16,14 @@ const BYTES: i64 = 256 << 10;
 pub(crate) struct PostgresChanges {
     postgres: Arc<Postgres>,
     log: watch::Receiver<Log>,
+    state: watch::Receiver<State>,
     after: u64,
 }
 
 impl PostgresChanges {
     pub(crate) fn new(postgres: Arc<Postgres>, after: u64) -> Self {
-        let log = postgres.shared.log.subscribe();
-        Self { postgres, log, after }
+        let (log, state) = (postgres.shared.log.subscribe(), postgres.shared.state.subscribe());
+        Self { postgres, log, state, after }
     }
 
     pub(crate) fn position(&self) -> u64 {
@@ -43,7 +44,17 @@ impl PostgresChanges {
                 tokio::task::consume_budget().await;
                 return self.read(log.head.newest).await;
             }
-            if self.log.changed().await.is_err() {
+            // One that is away is waited for; one that will not come back by itself is not.
+            if let State::Down(why) = &*self.state.borrow_and_update()
+                && why.is_lasting()
+            {
+                return Err(why.clone());
+            }
+            let told = tokio::select! {
+                told = self.log.changed() => told,
+                told = self.state.changed() => told,
+            };
+            if told.is_err() {
                 return Err(StoreError::Closed);
             }
         }

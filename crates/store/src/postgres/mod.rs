@@ -248,12 +248,15 @@ fn is_stale(error: &tokio_postgres::Error) -> bool {
 fn check(config: &PostgresConfig) -> Result<(), OpenError> {
     let name = &config.schema;
     let fits = name.len() <= 63
+        && !name.starts_with("pg_")
         && name.starts_with(|first: char| first.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     if !fits {
-        let why = "must be lower-case letters, digits and underscores, a letter first, at most 63";
-        return Err(OpenError::Invalid(format!("schema {name:?} {why}")));
+        let why = "it must be lower-case letters, digits and underscores, a letter first, at most 63, and not begin \
+                   with pg_, which is PostgreSQL's own";
+        return Err(OpenError::Invalid(format!("setting store.schema is {name:?}: {why}")));
     }
+    config.password_file.as_deref().map(session::password).transpose().map_err(OpenError::Invalid)?;
     tls::connector(&config.url).map(drop).map_err(OpenError::Invalid)
 }
 

@@ -59,6 +59,7 @@ impl Sqlite {
         };
         let mut connection = file.connect(Role::Writer).map_err(failed_in_sql)?;
         schema::prepare(&mut connection, &table, &path)?;
+        file.made(&lock);
         let sql = Arc::new(Sql::new(&table));
         let head = schema::head(&connection, &sql).map_err(failed)?;
         let name = format!("store-{}", table.name);
