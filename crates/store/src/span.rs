@@ -29,9 +29,17 @@ impl Asked {
             db.collection.name = table,
             db.response.returned_rows = Empty,
             "error.type" = Empty,
+            campus.store.wait_us = Empty,
             campus.store.queue_us = Empty,
             campus.store.commit_us = Empty,
         )))
+    }
+
+    /// The request has the connection that it waited for since then.
+    pub(crate) fn waited(&self, since: Instant) {
+        if let Some(span) = &self.0 {
+            span.record("campus.store.wait_us", micros(since));
+        }
     }
 
     /// The two ends of a writer's answer to this request.
