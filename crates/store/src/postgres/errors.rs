@@ -77,8 +77,8 @@ fn refused_here(error: &Error) -> Option<StoreError> {
 
 /// Whether the two ends do not trust or understand each other, other than by a connection that ended.
 fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
-    let error = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-    error.is_some_and(|error| error.is::<rustls::Error>())
+    let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some()
 }
 
 /// What the library says without what surrounds it.

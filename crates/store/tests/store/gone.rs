@@ -9,9 +9,10 @@ use crate::support::{Folder, create, table, write};
 
 /// Waits until the store says that this is gone.
 async fn missing(store: &Store, what: &str) {
-    let expected = Err(StoreError::Gone(what.to_owned()));
+    let gone = StoreError::Gone(what.to_owned());
+    let said = gone.to_string();
+    let expected = Err(gone);
     eventually("it is noticed", async || (store.check().await == expected).then_some(())).await;
-    let said = expected.unwrap_err().to_string();
     assert!(said.contains(what) && said.contains("restore"), "{said}");
 }
 
