@@ -128,7 +128,8 @@ impl Host {
         let mut app = app.descriptors(campus_proto::DESCRIPTORS);
         let mut stores = Vec::new();
         for part in parts {
-            let opened = (part.open)(Opening { settings, schema: &schema, name: part.name }).await?;
+            let opened =
+                (part.open)(Opening { settings, schema: &schema, name: part.name, services: parts.len() }).await?;
             app = watched((opened.mount)(app), part.name, &opened.store);
             stores.push((part.name, opened.store));
         }

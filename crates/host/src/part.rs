@@ -41,6 +41,8 @@ pub struct Opening<'a> {
     /// What the messages of the contract look like.
     pub schema: &'a Schema,
     pub(crate) name: &'static str,
+    /// How many services the process has.
+    pub(crate) services: usize,
 }
 
 /// A service whose store is open.
@@ -55,7 +57,7 @@ impl Opening<'_> {
     /// # Errors
     /// [`StartError::Store`].
     pub async fn store(&self, table: Table) -> Result<Store, StartError> {
-        Ok(Store::open(self.settings.store.of(self.name), table).await?)
+        Ok(Store::open(self.settings.store.of(self.name, self.services), table).await?)
     }
 
     /// Opens a service of the standard methods, whose records have the rules `R`; `serve` makes its generated server.

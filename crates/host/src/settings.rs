@@ -117,8 +117,9 @@ impl StoreSettings {
         ])
     }
 
-    /// What the store of one service needs to know.
-    pub(crate) fn of(&self, service: &str) -> campus_store::Config {
+    /// What the store of one service needs to know, of so many services of the process.
+    pub(crate) fn of(&self, service: &str, services: usize) -> campus_store::Config {
+        let connections = usize::try_from(self.connections).unwrap_or(usize::MAX);
         campus_store::Config {
             path: self.dir.join(format!("{service}.db")),
             queue_ops: self.queue,
@@ -130,7 +131,8 @@ impl StoreSettings {
                 url,
                 password_file: self.password_file.clone(),
                 schema: self.schema.clone(),
-                connections: usize::try_from(self.connections).unwrap_or(usize::MAX),
+                connections,
+                all_connections: connections.saturating_mul(services),
                 connect_limit_ms: millis(self.connect_limit),
                 statement_limit_ms: millis(self.statement_limit),
             }),
