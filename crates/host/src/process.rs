@@ -10,7 +10,7 @@ use std::{
 use campus_chassis::{BuildInfo, Listen, config, exit, signals};
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser};
 
-use crate::{Flag, Host, Observer, Part, Service, Settings};
+use crate::{Flag, Host, Observer, Part, Service, Settings, StartError};
 
 /// Flags of a service. Every other setting stands in the file or the environment.
 #[derive(Parser)]
@@ -61,13 +61,13 @@ fn run(binary: &'static str, flags: Flags, own: Vec<(String, String)>, part: Par
         Ok(settings) => settings,
         Err(error) => return complain(binary, &error, exit::USAGE),
     };
-    if let Err(error) = settings.check() {
-        return complain(binary, &error, exit::USAGE);
-    }
-    if print_config {
-        return print(&settings);
-    }
     let info = build_info(binary);
+    if print_config {
+        return match would_start(&settings, &[part], &info) {
+            Ok(()) => print(&settings),
+            Err(error) => complain(binary, &error, error.exit_code()),
+        };
+    }
     let mut observer = match Observer::start(&settings, &info) {
         Ok(observer) => observer,
         Err(error) => return complain(binary, &error, error.exit_code()),
@@ -95,6 +95,16 @@ async fn serve(settings: &Settings, part: Part, info: BuildInfo, observer: &mut 
         Ok(()) => exit::DONE,
         Err(error) => complain(&binary, &error, error.exit_code()),
     }
+}
+
+/// Refuses what a start would refuse, as far as that is known without opening or binding anything.
+///
+/// # Errors
+/// [`StartError`].
+pub fn would_start(settings: &Settings, parts: &[Part], info: &BuildInfo) -> Result<(), StartError> {
+    settings.check()?;
+    campus_telemetry::Settings::from_env(&info.name, &info.version)?;
+    parts.iter().try_for_each(|part| (part.check)(settings))
 }
 
 /// What is running: a program of this build.
@@ -131,7 +141,9 @@ impl Flags {
         ];
         let given = given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
         let overrides = given.chain(own).collect();
-        config::load(config::Sources::process(self.config, overrides))
+        config::load_checked(config::Sources::process(self.config, overrides), |settings: &mut Settings| {
+            settings.check()
+        })
     }
 }
 

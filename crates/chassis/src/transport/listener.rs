@@ -62,10 +62,7 @@ pub(crate) fn tcp(address: SocketAddr, all: &Listen) -> io::Result<std::net::Tcp
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
-        // `[::]` is both versions of IP, unless the other one is listed as well.
-        let listed =
-            |other: SocketAddr| other.is_ipv4() && other.ip().is_unspecified() && other.port() == address.port();
-        socket.set_only_v6(all.0.iter().filter_map(Address::tcp).any(listed))?;
+        socket.set_only_v6(all.is_only_v6(address))?;
     }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
