@@ -12,12 +12,22 @@ use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser};
 
 use crate::{Flag, Host, Observer, Part, Service, Settings, StartError};
 
+/// What every program ends with, as help texts show it.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    the answer was an error about the records: unknown, taken, refused, rejected rows
+  64   bad usage or configuration
+  69   the server is not there, or cannot serve the call now, or not in time
+  70   internal error
+  74   trouble with storage or a local file
+  130  interrupted";
+
 /// Flags of a service. Every other setting stands in the file or the environment.
 #[derive(Parser)]
 #[command(
-    after_help = "Settings come from defaults, then the file, then the environment, then flags; each later one wins.\n\
-    A setting `section.key` is CAMPUS__SECTION__KEY in the environment, for example CAMPUS__STORE__DIR.\n\n\
-    Exit codes: 0 done, 64 bad usage or configuration, 70 internal error, 74 storage."
+    after_help = format!("Settings come from defaults, then the file, then the environment, then flags; each later one wins.\n\
+    A setting `section.key` is CAMPUS__SECTION__KEY in the environment, for example CAMPUS__STORE__DIR.\n\n{EXIT_CODES}")
 )]
 struct Flags {
     /// Configuration file (TOML or YAML).
@@ -150,6 +160,12 @@ impl Flags {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_help_of_a_service_lists_every_exit_code_as_the_readme_does() {
+        assert!(Flags::command().render_help().to_string().contains(EXIT_CODES));
+        assert!(include_str!("../../../README.md").contains(EXIT_CODES));
+    }
 
     #[test]
     fn a_name_in_place_of_an_address_is_refused_with_what_an_address_is() {
