@@ -89,7 +89,14 @@ impl Accepting {
                 let (stream, address) = listener.accept().await?;
                 Ok(of_tcp(stream.into_std()?, address, tls.as_ref()))
             }
-            Self::Unix(_, listener) => of_unix(listener.accept().await?.0),
+            Self::Unix(file, listener) => loop {
+                tokio::select! {
+                    biased;
+                    accepted = listener.accept() => return of_unix(accepted?.0),
+                    // Nobody waits at the former one any more.
+                    anew = file.made_anew(BACKLOG) => *listener = tokio::net::UnixListener::from_std(anew)?,
+                }
+            },
             Self::InProcess(listener) => Ok(of_process(listener.accept().await)),
         }
     }

@@ -1,7 +1,7 @@
 //! Unix sockets: their files.
 
 use super::{connect, echoes, listening};
-use crate::support::{Probe, Server, admin_config, descriptors};
+use crate::support::{Probe, Server, admin_config, descriptors, eventually};
 use campus_chassis::{App, ServerConfig, SocketMode, StartError};
 use std::{
     fs,
@@ -79,10 +79,35 @@ async fn a_file_that_is_no_socket_is_left_alone() {
 async fn the_socket_of_a_successor_is_not_removed() {
     let (_dir, socket) = folder();
     let server = Server::with(on(&socket)).await;
-    fs::remove_file(&socket).unwrap();
-    let _successor = UnixListener::bind(&socket).unwrap();
+    let _successor = replace(&socket);
     server.stop().await;
     assert!(socket.exists());
+}
+
+/// Another server's socket, put in the place of the one that is there.
+fn replace(socket: &Path) -> UnixListener {
+    let other = socket.with_extension("other");
+    let successor = UnixListener::bind(&other).unwrap();
+    fs::rename(&other, socket).unwrap();
+    successor
+}
+
+#[tokio::test]
+async fn a_socket_that_somebody_removes_is_made_anew_as_it_was_and_calls_go_on() {
+    let (_dir, socket) = folder();
+    let server = Server::with(ServerConfig { socket_mode: SocketMode(0o600), ..on(&socket) }).await;
+    let before = connect(&format!("unix:{}", socket.display())).await.unwrap();
+    for _ in 0..2 {
+        fs::remove_file(&socket).unwrap();
+        eventually(async || is_served(&socket).await).await;
+        assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    // What a killed successor left is no reason to stay away.
+    drop(replace(&socket));
+    eventually(async || is_served(&socket).await).await;
+    assert!(echoes(&before).await);
+    server.stop().await;
+    assert!(!socket.exists());
 }
 
 #[tokio::test]
