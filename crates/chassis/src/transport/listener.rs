@@ -134,8 +134,9 @@ fn all<T>(accept: impl Fn() -> io::Result<T>) -> Vec<T> {
 
 fn of_tcp(stream: std::net::TcpStream, address: SocketAddr, tls: Option<&Arc<Tls>>) -> (Stream, Peer) {
     // Over a socket for both versions of IP, version 4 comes in the clothes of 6.
-    let address = SocketAddr::new(address.ip().to_canonical(), address.port());
-    let peer = Peer { address: Some(address), tls: tls.is_some(), ..Peer::of(Transport::Tcp) };
+    let canonical = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
+    let (address, local) = (Some(canonical(address)), stream.local_addr().ok().map(canonical));
+    let peer = Peer { address, local, tls: tls.is_some(), ..Peer::of(Transport::Tcp) };
     let stream = match tls {
         Some(tls) => Stream::Tls(stream, Arc::clone(tls)),
         None => Stream::Tcp(stream),
