@@ -21,6 +21,10 @@ use tokio::{
 const PREFACE: usize = 24;
 /// Marks the answer to a PING.
 const ACK: u8 = 1;
+/// The first byte of the PING by which h2 learns that the client has heard of the first GOAWAY; no other of its PINGs has it.
+const HEARD: u8 = 0x0b;
+/// What the first GOAWAY names as the last stream (RFC 9113, 6.8).
+const ANY_STREAM: u32 = u32::MAX >> 1;
 /// GOAWAY with ENHANCE_YOUR_CALM; all streams may have been served, so none of them may be repeated unasked.
 const CALM: &[u8; 31] = b"\0\0\x16\x07\0\0\0\0\0\x7f\xff\xff\xff\0\0\0\x0btoo_many_pings";
 
@@ -31,8 +35,10 @@ pub(super) struct Counted {
     incoming: Frames,
     outgoing: Frames,
     pings: Pings,
-    /// The last stream that is served, as the last GOAWAY has told the client.
+    /// The last stream that is served, as the last GOAWAY says.
     last_stream: Option<u32>,
+    /// The last stream that the client has opened.
+    opened: u32,
     /// Set when the client has pinged too often: what it sends is thrown away from then on, and it is told nothing more
     /// than these bytes.
     last_words: Option<&'static [u8]>,
@@ -44,22 +50,27 @@ impl Counted {
     pub(super) fn new(io: Io, activity: Arc<Activity>) -> Self {
         let (incoming, outgoing) = (Frames::after(PREFACE), Frames::default());
         let pings = Pings::default();
-        Self { io, activity, incoming, outgoing, pings, last_stream: None, last_words: None, silence: None }
+        Self { io, activity, incoming, outgoing, pings, last_stream: None, opened: 0, last_words: None, silence: None }
     }
 
     /// Follows what was read. A client may have opened a stream before it hears of a GOAWAY that leaves it out, and speak of
     /// its window: h2 takes such a WINDOW_UPDATE, unlike other frames of the stream, for an offence that ends the connection
-    /// with all its calls. So it is made a frame of no kind.
+    /// with all its calls. So it is made a frame of no kind. Which stream is the last is settled as soon as the client's
+    /// answer to the PING after the first GOAWAY is read, or else known when the second is written.
     fn came(&mut self, bytes: &mut [u8]) {
         self.activity.read(bytes.len() as u64);
         let (mut pings, mut late, len) = (0, Vec::new(), bytes.len());
-        let last_stream = self.last_stream.unwrap_or(u32::MAX);
-        self.incoming.feed(bytes, |head, rest| {
-            pings += u32::from(head.kind == kind::PING && head.flags & ACK == 0);
-            if head.kind == kind::WINDOW_UPDATE && head.stream > last_stream {
+        let (mut last_stream, mut opened) = (self.last_stream, self.opened);
+        self.incoming.feed(bytes, |head, rest| match head.kind {
+            kind::HEADERS => opened = opened.max(head.stream),
+            kind::PING if head.flags & ACK == 0 => pings += 1,
+            kind::PING if last_stream == Some(ANY_STREAM) && rest.first() == Some(&HEARD) => last_stream = Some(opened),
+            kind::WINDOW_UPDATE if last_stream.is_some_and(|last| head.stream > last) => {
                 late.push((len - rest.len()).checked_sub(KIND_FROM_END));
             }
+            _ => {}
         });
+        (self.last_stream, self.opened) = (last_stream, opened);
         for place in late.into_iter().flatten() {
             if let Some(kind) = bytes.get_mut(place) {
                 *kind = kind::NONE;
