@@ -106,7 +106,7 @@ fn an_address_that_makes_no_sense_ends_the_start_with_one_line_and_without_the_p
     for (name, value, code, line) in [
         ("CAMPUS__STORE__URL", "mysql://ada:s3cret@db", 64, "it must begin with postgres://"),
         ("CAMPUS__STORE__URL", "postgres://ada:s3cret@db?sslmode=never", 64, "sslmode"),
-        ("CAMPUS__STORE__CONNECTIONS", "2", 64, "setting store.connections is 2"),
+        ("CAMPUS__STORE__CONNECTIONS", "2", 64, "(CAMPUS__STORE__CONNECTIONS) is 2: "),
         (
             "CAMPUS__STORE__URL",
             "postgres://ada:s3cret@db?sslmode=verify-full&sslrootcert=/missing",

@@ -34,7 +34,15 @@ impl Settings {
     /// [`OutOfRange`].
     pub fn check(&self) -> Result<(), OutOfRange> {
         self.server.check()?;
-        self.admin.check()?;
+        self.admin.check(&self.server.listen)?;
+        self.log.check()?;
+        let load = self.addressbook.load.as_ref();
+        check([Range::optional(
+            "addressbook.load",
+            load,
+            1..=u64::MAX,
+            "give the path of a JSON file, or leave it out",
+        )])?;
         self.store.check()
     }
 }

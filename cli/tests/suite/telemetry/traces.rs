@@ -41,7 +41,7 @@ async fn told_of_a_call(protocol: &str, compression: &str) {
     let metadata = [("traceparent", &*traceparent(true)), ("tracestate", "vendor=7"), ("x-request-id", "order-66")];
     assert_eq!(server.get(&metadata).await, Code::Ok);
     collector.spans(4).await;
-    let got = collector.got();
+    let (got, port) = (collector.got(), server.process.grpc.port().to_string());
     server.stop();
 
     let mine: Vec<Span> = got.spans.into_iter().filter(|span| hex(&span.trace_id) == TRACE).collect();
@@ -59,6 +59,8 @@ async fn told_of_a_call(protocol: &str, compression: &str) {
         ("rpc.grpc.status_code", "0"),
         ("campus.request_id", "order-66"),
         ("network.peer.address", "127.0.0.1"),
+        ("server.address", "127.0.0.1"),
+        ("server.port", port.as_str()),
     ] {
         assert_eq!(attribute(&call.attributes, key).as_deref(), Some(value), "{key} of {call:?}");
     }
