@@ -115,6 +115,17 @@ fn join(thread: JoinHandle<Result<(), StartError>>) -> Result<(), StartError> {
 }
 
 impl Settings {
+    /// As [`load`](Self::load), and refuses what a start would refuse.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), and of a variable or a file that a setting names.
+    pub(crate) fn would_start(self) -> Result<campus_host::Settings, StartError> {
+        let settings = self.load()?;
+        let checked = campus_host::would_start(&settings, &PARTS, &build_info("campus"));
+        checked.map_err(|error| StartError::new(&error, error.exit_code()))?;
+        Ok(settings)
+    }
+
     /// All settings, from every source.
     ///
     /// # Errors
@@ -129,11 +140,12 @@ impl Settings {
         ];
         let overrides = given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
         let sources = config::Sources::process(self.config, overrides);
-        let mut settings: campus_host::Settings =
-            config::load(sources).map_err(|error| StartError::new(&error, exit::USAGE))?;
         let in_process = self.in_process.map(|name| Address::InProcess(name.to_owned()));
-        settings.server.listen.0.extend(in_process);
-        Ok(settings)
+        let check = |settings: &mut campus_host::Settings| {
+            settings.server.listen.0.extend(in_process);
+            settings.check()
+        };
+        config::load_checked(sources, check).map_err(|error| StartError::new(&error, exit::USAGE))
     }
 }
 

@@ -46,10 +46,10 @@ impl BuildInfo {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A port cannot be listened on.
-    #[error("cannot listen on {addr} for {port}: {source}; choose another address or stop what uses it")]
+    #[error("setting {setting}: cannot listen on {addr}: {source}; {}", addr.advice(source))]
     Listen {
-        /// `gRPC` or `admin`.
-        port: &'static str,
+        /// `server.listen` or `admin.listen`.
+        setting: &'static str,
         /// As configured.
         addr: Address,
         /// Of the operating system.
@@ -223,7 +223,7 @@ impl AppBuilder {
     pub fn build(mut self) -> Result<App, StartError> {
         panics::install();
         self.server.check()?;
-        self.admin.check()?;
+        self.admin.check(&self.server.listen)?;
         let services = Services::assemble(&self.services, &self.descriptors)?;
         let health = services.health.clone();
         let (figures, shards) = services.shards(&self.server, plan(&self.server), self.tracer);
@@ -257,7 +257,7 @@ impl AppBuilder {
 fn bind(server: &ServerConfig, tls: Option<&Arc<Tls>>) -> Result<Vec<Listener>, StartError> {
     let bind = |addr: &Address| {
         Listener::bind(addr, &server.listen, tls, server.socket_mode.0).map_err(|source| StartError::Listen {
-            port: "gRPC",
+            setting: "server.listen",
             addr: addr.clone(),
             source,
         })
@@ -268,7 +268,7 @@ fn bind(server: &ServerConfig, tls: Option<&Arc<Tls>>) -> Result<Vec<Listener>, 
 fn admin(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let bound = tcp(addr, &Listen::from(addr)).and_then(|listener| Ok((listener.local_addr()?, listener)));
     bound.map(|(addr, listener)| (listener, addr)).map_err(|source| StartError::Listen {
-        port: "admin",
+        setting: "admin.listen",
         addr: addr.into(),
         source,
     })

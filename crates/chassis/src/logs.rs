@@ -2,7 +2,7 @@
 
 mod called;
 
-use crate::{LogConfig, LogFormat, panics};
+use crate::{LogConfig, LogFormat, config::OutOfRange, panics};
 use called::Called;
 use campus_call::SPANS;
 use campus_telemetry::Telemetry;
@@ -28,10 +28,8 @@ pub struct LogGuard(#[expect(dead_code, reason = "it works by being dropped")] W
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The level is not one, nor a list of `target=level`.
-    #[error(
-        "setting log.level is {0:?}: use error, warn, info, debug, trace, or target=level pairs separated by commas"
-    )]
-    Level(String),
+    #[error(transparent)]
+    Setting(#[from] OutOfRange),
     /// Something else in the process has set up logging before.
     #[error("logging was already set up in this process")]
     Twice,
@@ -72,8 +70,9 @@ pub fn init(config: &LogConfig, telemetry: Option<&Telemetry>) -> Result<LogGuar
     Ok(LogGuard(guard))
 }
 
-fn filter(level: &str) -> Result<EnvFilter, LogError> {
-    let fail = || LogError::Level(level.to_owned());
+pub(crate) fn filter(level: &str) -> Result<EnvFilter, OutOfRange> {
+    let possible = "use error, warn, info, debug, trace, or target=level pairs separated by commas";
+    let fail = || OutOfRange { setting: "log.level", value: format!("{level:?}"), possible: possible.into() };
     // A bare word that is no level would be taken for a target, and everything else be switched off.
     for part in level.split(',').filter(|part| !part.contains(['=', '['])) {
         let known = part.trim().parse::<LevelFilter>();

@@ -2,7 +2,8 @@
 
 use crate::{
     config::{ByteSize, HumanDuration, OutOfRange, Range, check, deserialize_address},
-    transport::{Allow, Listen, SocketMode, TlsConfig},
+    logs,
+    transport::{Address, Allow, Listen, SocketMode, TlsConfig},
 };
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -133,7 +134,7 @@ impl Default for ServerConfig {
 impl ServerConfig {
     /// Checks what the types of the settings do not: that each makes sense, and is within what HTTP/2 allows (RFC 9113,
     /// 6.5.2). [`AppBuilder::build`](crate::AppBuilder::build) does so too; who has costly things to do before it can ask
-    /// first. The files of TLS are read, too.
+    /// first. The files of TLS are read and the folders of Unix sockets looked for, too.
     ///
     /// # Errors
     /// [`OutOfRange`].
@@ -144,6 +145,7 @@ impl ServerConfig {
         const DAYS_AT_MOST: &str = "24 days at most, or 0 for never";
         const WINDOW: &str = "a window is 65535B to 2GiB - 1B";
         self.tls.check()?;
+        self.listen.check()?;
         self.allow.check(&self.listen, self.tls.client_ca.is_some())?;
         check([
             Range::new("server.listen", &self.listen, 1..=u64::MAX, "at least one address is needed"),
@@ -224,11 +226,16 @@ impl Default for AdminConfig {
 }
 
 impl AdminConfig {
-    /// Checks what the types of the settings do not, as [`ServerConfig::check`] does.
+    /// Checks what the types of the settings do not, as [`ServerConfig::check`] does; `grpc` is where the services are.
     ///
     /// # Errors
     /// [`OutOfRange`].
-    pub fn check(&self) -> Result<(), OutOfRange> {
+    pub fn check(&self, grpc: &Listen) -> Result<(), OutOfRange> {
+        let own = Listen::from(self.listen);
+        if let Some(other) = grpc.0.iter().find(|other| Address::Tcp(self.listen).clashes(&own, other, grpc)) {
+            let possible = format!("{other} of server.listen takes it; give one of them another port").into();
+            return Err(OutOfRange { setting: "admin.listen", value: format!("\"{}\"", self.listen), possible });
+        }
         check([
             Range::new("admin.ready_interval", &self.ready_interval, 1..=u64::MAX, "at least 1ms is needed"),
             Range::new("admin.ready_limit", &self.ready_limit, 1..=u64::MAX, "at least 1ms is needed"),
@@ -250,6 +257,16 @@ pub struct LogConfig {
 impl Default for LogConfig {
     fn default() -> Self {
         Self { format: LogFormat::Auto, level: "info".to_owned() }
+    }
+}
+
+impl LogConfig {
+    /// Checks that the level is one.
+    ///
+    /// # Errors
+    /// [`OutOfRange`].
+    pub fn check(&self) -> Result<(), OutOfRange> {
+        logs::filter(&self.level).map(drop)
     }
 }
 

@@ -78,6 +78,17 @@ pub enum ConfigError {
         /// What was expected.
         reason: String,
     },
+    /// The value makes no sense.
+    #[error("setting {} in {origin} is {}: {}", fault.setting, fault.value, fault.possible)]
+    Refused {
+        /// The file, the variable or the flag.
+        origin: String,
+        /// Which setting, and what is wrong.
+        fault: OutOfRange,
+    },
+    /// As it is by default, the setting does not go with another one.
+    #[error(transparent)]
+    Default(OutOfRange),
 }
 
 /// One value as a source gives it.
@@ -92,6 +103,17 @@ struct Given {
 /// # Errors
 /// [`ConfigError`] for an unreadable file, a name that `C::default()` does not have when serialized, or a value of the wrong type.
 pub fn load<C: Serialize + DeserializeOwned + Default>(sources: Sources) -> Result<C, ConfigError> {
+    load_checked(sources, |_| Ok(()))
+}
+
+/// As [`load`], and says of what `check` refuses where it came from.
+///
+/// # Errors
+/// As [`load`], and of `check`.
+pub fn load_checked<C: Serialize + DeserializeOwned + Default>(
+    sources: Sources,
+    check: impl FnOnce(&mut C) -> Result<(), OutOfRange>,
+) -> Result<C, ConfigError> {
     let mut given = Vec::new();
     if let Some(path) = &sources.file {
         from_file(path, &mut given)?;
@@ -110,7 +132,12 @@ pub fn load<C: Serialize + DeserializeOwned + Default>(sources: Sources) -> Resu
     for g in &given {
         builder = builder.set_override(&g.key, g.value.clone()).map_err(|e| explain(&e, &given))?;
     }
-    builder.build().and_then(Config::try_deserialize).map_err(|e| explain(&e, &given))
+    let mut settings = builder.build().and_then(Config::try_deserialize).map_err(|e| explain(&e, &given))?;
+    check(&mut settings).map_err(|fault| match given.iter().rev().find(|g| g.key == fault.setting) {
+        Some(g) => ConfigError::Refused { origin: g.origin.clone(), fault },
+        None => ConfigError::Default(fault),
+    })?;
+    Ok(settings)
 }
 
 fn from_file(path: &Path, given: &mut Vec<Given>) -> Result<(), ConfigError> {

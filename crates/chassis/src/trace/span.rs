@@ -52,7 +52,7 @@ impl CallSpan {
 }
 
 fn make(about: &About<'_>) -> Span {
-    let address = about.peer.address;
+    let (address, local) = (about.peer.address, about.peer.local);
     tracing::info_span!(
         target: SPANS,
         parent: None,
@@ -65,6 +65,8 @@ fn make(about: &About<'_>) -> Span {
         rpc.method = about.method,
         rpc.grpc.status_code = Empty,
         campus.request_id = about.request_id,
+        server.address = local.map(|local| tracing::field::display(local.ip())),
+        server.port = local.map(|local| local.port()),
         network.peer.address = address.map(|address| tracing::field::display(address.ip())),
         network.peer.port = address.map(|address| address.port()),
     )

@@ -49,7 +49,8 @@ impl<'a> Writer<'a> {
         let mut parts = Parts::new(bytes);
         for field in message.fields() {
             let mut values = Group { parts: &mut parts, number: field.number };
-            if values.is_empty() && (field.presence || !self.options.emit_defaults) {
+            let shows_unset = self.options.emit_defaults || (self.options.zero_enums && zero_is_a_kind(field));
+            if values.is_empty() && (field.presence || !shows_unset) {
                 continue;
             }
             self.item(list);
@@ -300,6 +301,13 @@ impl<'a> Writer<'a> {
             self.out.push('\n');
             self.out.extend(std::iter::repeat_n(' ', indent * self.level));
         }
+    }
+}
+
+fn zero_is_a_kind(field: &Field) -> bool {
+    match field.kind {
+        Kind::Enum(of) if !field.repeated => of.name(0).is_some_and(|name| !name.ends_with("UNSPECIFIED")),
+        _ => false,
     }
 }
 
