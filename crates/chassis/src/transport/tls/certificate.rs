@@ -43,9 +43,12 @@ pub(super) fn not_yet(certificate: &CertificateDer<'_>) -> Option<ASN1Time> {
     Some(certificate.validity().not_before).filter(|since| *since > ASN1Time::now())
 }
 
-/// Whether a certificate may sign others: as it says, or because it is of a version that cannot say.
+/// Whether a certificate may sign others: as it says, or because it is of a version that cannot say. One that has signed
+/// itself may stand for its own holder.
 pub(super) fn is_authority(certificate: &CertificateDer<'_>) -> bool {
-    X509Certificate::from_der(certificate).is_ok_and(|(_, found)| found.is_ca() || found.version() != X509Version::V3)
+    X509Certificate::from_der(certificate).is_ok_and(|(_, found)| {
+        found.is_ca() || found.version() != X509Version::V3 || found.issuer() == found.subject()
+    })
 }
 
 /// When a certificate expires; nothing if it is none.
