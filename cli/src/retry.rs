@@ -30,7 +30,7 @@ impl Patience {
             return false;
         }
         self.attempt += 1;
-        let what = if status::is_cut(status) { "the connection was cut" } else { "the server is busy" };
+        let what = status::cut_short(status);
         say(&format!("{what}; trying again in {:.1} s ({} of {ATTEMPTS})", pause.as_secs_f64(), self.attempt));
         sleep(pause).await;
         true

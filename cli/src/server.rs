@@ -169,6 +169,18 @@ fn join(thread: JoinHandle<Result<(), StartError>>) -> Result<(), StartError> {
 }
 
 impl Settings {
+    /// As [`load`](Self::load), and refuses what a start would refuse.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), and of a variable or a file that a setting names.
+    pub(crate) fn would_start(self) -> Result<All, StartError> {
+        let all = self.load()?;
+        let (settings, _) = all.clone().split();
+        let checked = campus_host::would_start(&settings, &PARTS, &build_info("campus"));
+        checked.map_err(|error| StartError::new(&error, error.exit_code()))?;
+        Ok(all)
+    }
+
     /// All settings, from every source.
     ///
     /// # Errors
@@ -184,14 +196,24 @@ impl Settings {
         ];
         let overrides = given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
         let sources = config::Sources::process(self.config, overrides);
-        let mut settings: All = config::load(sources).map_err(|error| StartError::new(&error, exit::USAGE))?;
         let in_process = self.in_process.map(|name| Address::InProcess(name.to_owned()));
-        settings.server.listen.0.extend(in_process);
-        Ok(settings)
+        let check = |settings: &mut All| {
+            settings.server.listen.0.extend(in_process);
+            settings.check()
+        };
+        config::load_checked(sources, check).map_err(|error| StartError::new(&error, exit::USAGE))
     }
 }
 
 impl All {
+    fn check(&self) -> Result<(), config::OutOfRange> {
+        let (settings, rest) = self.clone().split();
+        settings.check()?;
+        settings.server.check_with(&rest.listen)?;
+        settings.admin.check(&settings.server.listen, &rest.listen)?;
+        rest.check()
+    }
+
     fn split(self) -> (campus_host::Settings, RestConfig) {
         let Self { server, admin, log, store, telemetry, addressbook, rest } = self;
         (campus_host::Settings { server, admin, log, store, telemetry, addressbook }, rest)

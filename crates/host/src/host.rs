@@ -2,9 +2,10 @@
 
 use std::{fs, net::SocketAddr, path::PathBuf};
 
-use campus_chassis::{App, AppBuilder, BuildInfo, Listen, Skip, Tracer, config::OutOfRange, exit};
+use campus_chassis::{App, AppBuilder, BuildInfo, Listen, Skip, Tracer, config::OutOfRange, descriptors, exit};
 use campus_schema::Schema;
 use campus_store::{OpenError, Store, StoreError};
+use campus_telemetry::VariableError;
 
 use crate::{Observer, Opening, Part, Settings, metrics};
 
@@ -14,6 +15,9 @@ pub enum StartError {
     /// A setting is outside of what is possible.
     #[error(transparent)]
     Setting(#[from] OutOfRange),
+    /// A variable of the environment says what cannot be.
+    #[error(transparent)]
+    Variable(#[from] VariableError),
     /// The folder of the databases cannot be made.
     #[error("cannot make the data folder {}: {why}; choose another with store.dir", path.display())]
     Folder {
@@ -55,7 +59,7 @@ impl StartError {
         match self {
             Self::Store(OpenError::Invalid(_)) => exit::USAGE,
             Self::Folder { .. } | Self::Store(_) | Self::Records(_) => exit::STORAGE,
-            Self::Setting(_) | Self::Listen(_) | Self::Load { .. } => exit::USAGE,
+            Self::Setting(_) | Self::Variable(_) | Self::Listen(_) | Self::Load { .. } => exit::USAGE,
             Self::Kind(_) | Self::Contract(_) => exit::INTERNAL,
         }
     }
@@ -143,6 +147,8 @@ impl Host {
         more: impl FnOnce(AppBuilder) -> AppBuilder,
     ) -> Result<Self, StartError> {
         settings.check()?;
+        // Databases take files, too.
+        descriptors::raise();
         if settings.store.url.is_none() {
             let dir = &settings.store.dir;
             fs::create_dir_all(dir).map_err(|why| StartError::Folder { path: dir.clone(), why })?;
@@ -152,7 +158,8 @@ impl Host {
         let mut app = app.descriptors(campus_proto::DESCRIPTORS);
         let mut stores = Vec::new();
         for part in parts {
-            let opened = (part.open)(Opening { settings, schema: &schema, name: part.name }).await?;
+            let opened =
+                (part.open)(Opening { settings, schema: &schema, name: part.name, services: parts.len() }).await?;
             app = watched((opened.mount)(app), part.name, &opened.store);
             stores.push((part.name, opened.store));
         }

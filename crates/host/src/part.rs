@@ -17,6 +17,14 @@ pub trait Service: 'static {
     /// What its own program takes beside the flags of every service.
     const FLAGS: &'static [Flag] = &[];
 
+    /// Looks at what its settings name, without changing anything.
+    ///
+    /// # Errors
+    /// [`StartError`], as [`open`](Self::open) would end with.
+    fn check(_settings: &Settings) -> Result<(), StartError> {
+        Ok(())
+    }
+
     /// Opens its store and hands over its generated server.
     fn open(opening: Opening<'_>) -> impl Future<Output = Result<Opened, StartError>> + Send;
 }
@@ -41,6 +49,8 @@ pub struct Opening<'a> {
     /// What the messages of the contract look like.
     pub schema: &'a Schema,
     pub(crate) name: &'static str,
+    /// How many services the process has.
+    pub(crate) services: usize,
 }
 
 /// A service whose store is open.
@@ -55,7 +65,7 @@ impl Opening<'_> {
     /// # Errors
     /// [`StartError::Store`].
     pub async fn store(&self, table: Table) -> Result<Store, StartError> {
-        Ok(Store::open(self.settings.store.of(self.name), table).await?)
+        Ok(Store::open(self.settings.store.of(self.name, self.services), table).await?)
     }
 
     /// Opens a service of the standard methods, whose records have the rules `R`; `serve` makes its generated server.
@@ -104,11 +114,12 @@ pub struct Part {
     /// Its name.
     pub name: &'static str,
     pub(crate) open: OpenFn,
+    pub(crate) check: fn(&Settings) -> Result<(), StartError>,
 }
 
 impl Part {
     /// The service `S`.
     pub const fn of<S: Service>() -> Self {
-        Self { name: S::NAME, open: |opening| Box::pin(S::open(opening)) }
+        Self { name: S::NAME, open: |opening| Box::pin(S::open(opening)), check: S::check }
     }
 }

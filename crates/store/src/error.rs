@@ -25,9 +25,15 @@ pub enum StoreError {
     /// The database file is damaged, or is not the one that was opened.
     #[error("the database is damaged or was replaced; restore it from a backup")]
     Corrupt,
-    /// The machine could not read or write.
-    #[error("the database cannot be reached: {0}")]
+    /// Tables that were there are gone; says which.
+    #[error("tables of the database are gone: {0}; restore them from a backup")]
+    Gone(String),
+    /// The machine could not read or write, or the database is away.
+    #[error("the database cannot be used: {0}")]
     Unavailable(String),
+    /// The database refuses this program, and will whenever it is asked.
+    #[error("the database refuses this program: {0}")]
+    Refused(String),
     /// The database was lost, or did not answer in time, while it wrote: what was asked for is done, or it is not.
     #[error("the database was lost while it wrote; whether that was done is not known")]
     Unknown,
@@ -49,6 +55,13 @@ pub enum StoreError {
     /// A fault of the store itself.
     #[error("internal error of the store: {0}")]
     Internal(String),
+}
+
+impl StoreError {
+    /// Whether no later try helps unless somebody mends it.
+    pub(crate) fn is_lasting(&self) -> bool {
+        matches!(self, Self::Corrupt | Self::Gone(_) | Self::Refused(_))
+    }
 }
 
 /// Why a store could not be opened.
@@ -77,6 +90,12 @@ pub enum OpenError {
     /// The file is something else.
     #[error("{} is not a Campus database; choose another file", path.display())]
     NotADatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file held a database and is empty now.
+    #[error("{} is empty, and held records before; restore it from a backup, or remove it to begin anew", path.display())]
+    Emptied {
         /// The file.
         path: PathBuf,
     },

@@ -79,7 +79,7 @@ impl Store {
         let asked = self.ask("get");
         let found = match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.get(key),
-            Engine::Postgres(postgres) => postgres.get(key).await,
+            Engine::Postgres(postgres) => postgres.get(key, &asked).await,
         };
         asked.answered(&found, |row| usize::from(row.is_some()));
         found
@@ -92,8 +92,8 @@ impl Store {
     pub async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Row>>, StoreError> {
         let asked = self.ask("get_many");
         let found = match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.get_many(keys).await,
-            Engine::Postgres(postgres) => postgres.get_many(keys).await,
+            Engine::Sqlite(sqlite) => sqlite.get_many(keys, &asked).await,
+            Engine::Postgres(postgres) => postgres.get_many(keys, &asked).await,
         };
         asked.answered(&found, |rows| rows.iter().flatten().count());
         found
@@ -110,8 +110,8 @@ impl Store {
     async fn read_page(&self, query: &Query, rows: usize, bytes: usize) -> Result<Page, StoreError> {
         let asked = self.ask("page");
         let page = match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.page(query, rows, bytes).await,
-            Engine::Postgres(postgres) => postgres.page(query, rows, bytes).await,
+            Engine::Sqlite(sqlite) => sqlite.page(query, rows, bytes, &asked).await,
+            Engine::Postgres(postgres) => postgres.page(query, rows, bytes, &asked).await,
         };
         asked.answered(&page, |page| page.rows.len());
         page

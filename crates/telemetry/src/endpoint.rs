@@ -59,8 +59,9 @@ impl fmt::Debug for Endpoint {
 }
 
 impl Endpoint {
-    /// As the `OTEL_EXPORTER_OTLP_*` variables say; those of the signal win over those of all.
-    pub(crate) fn read(variables: &Variables<'_>, signal: Signal) -> Result<Self, VariableError> {
+    /// As the `OTEL_EXPORTER_OTLP_*` variables say; those of the signal win over those of all. The files of TLS are read if
+    /// the signal `is_on`.
+    pub(crate) fn read(variables: &Variables<'_>, signal: Signal, is_on: bool) -> Result<Self, VariableError> {
         let of = |suffix| variables.otlp(signal.upper(), suffix);
         let protocol = match of("PROTOCOL")? {
             Some(variable) => variable.choice(&[("grpc", Protocol::Grpc), ("http/protobuf", Protocol::Http)])?,
@@ -72,14 +73,29 @@ impl Endpoint {
             None => default_address(signal, protocol),
         };
         let gzip = of("COMPRESSION")?.map(|v| v.choice(&[("none", false), ("gzip", true)])).transpose()?;
+        let is_https = is_on && uri.scheme_str() == Some("https");
         Ok(Self {
-            tls: if uri.scheme_str() == Some("https") { Some(tls::config(variables, signal, protocol)?) } else { None },
+            tls: if is_https { Some(tls::config(variables, signal, protocol)?) } else { None },
             protocol,
             uri,
             headers: of("HEADERS")?.map_or(Ok(HeaderMap::new()), |variable| headers(&variable))?,
             timeout: millis(of("TIMEOUT")?, 10_000)?,
             gzip: gzip.unwrap_or(false),
         })
+    }
+
+    /// A line for each variable of TLS that is set for an endpoint without it.
+    pub(crate) fn unused(&self, variables: &Variables<'_>, signal: Signal) -> Result<Vec<String>, VariableError> {
+        let mut lines = Vec::new();
+        for suffix in ["CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"].into_iter().filter(|_| self.tls.is_none()) {
+            if let Some(variable) = variables.otlp(signal.upper(), suffix)? {
+                let (name, what) = (variable.name, signal.lower());
+                lines.push(format!(
+                    "{name} has no effect: {what} are sent over http; for TLS the endpoint must be https"
+                ));
+            }
+        }
+        Ok(lines)
     }
 }
 

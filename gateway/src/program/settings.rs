@@ -100,7 +100,7 @@ impl<'de> Deserialize<'de> for Backends {
 impl Settings {
     /// Checks what the types of the settings do not: that each makes sense.
     pub(crate) fn check(&mut self) -> Result<(), OutOfRange> {
-        if self.server.listen != ServerConfig::default().listen {
+        if !self.server.listen.0.is_empty() && self.server.listen != ServerConfig::default().listen {
             return Err(OutOfRange {
                 setting: "server.listen",
                 value: format!("\"{}\"", self.server.listen),
@@ -110,7 +110,8 @@ impl Settings {
         self.server.listen = Listen::default();
         check([Range::new("rest.listen", &self.rest.listen, 1..=u64::MAX, "at least one address is needed")])?;
         self.server.check_with(&self.rest.listen)?;
-        self.admin.check()?;
+        self.admin.check(&self.server.listen, &self.rest.listen)?;
+        self.log.check()?;
         self.rest.check()
     }
 

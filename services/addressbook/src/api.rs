@@ -5,15 +5,16 @@ use std::sync::{
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use campus_host::{Flag, Opened, Opening, Service, StartError};
+use campus_host::{Flag, Opened, Opening, Service, Settings, StartError};
 use campus_proto::{
-    Encoded,
+    DESCRIPTORS, Encoded,
     personguide::{
         Adress, Person, PhoneNumber,
         person_guide_server::{PersonGuide, PersonGuideServer},
     },
 };
 use campus_resource::{Error, Replies, Reply};
+use campus_schema::Schema;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -55,6 +56,11 @@ impl Service for AddressBook {
         setting: "addressbook.load",
         help: "JSON file of people, of whom those that the book does not have are added",
     }];
+
+    fn check(settings: &Settings) -> Result<(), StartError> {
+        let Some(path) = &settings.addressbook.load else { return Ok(()) };
+        load::people(&Schema::from_descriptors(DESCRIPTORS)?, path).map(drop)
+    }
 
     async fn open(opening: Opening<'_>) -> Result<Opened, StartError> {
         let file = opening.settings.addressbook.load.as_ref();

@@ -1,6 +1,7 @@
 //! `person record`: people from flags or JSON, in as many calls as their number asks for.
 
 use std::{
+    collections::HashMap,
     fs,
     io::{Read, stdin},
     path::Path,
@@ -116,7 +117,7 @@ fn load(json: &str) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// The people in a text, each encoded.
+/// The people in a text, each encoded. Each says who it is, and no two are the same.
 fn parse(of: MessageType, text: &str) -> Result<Vec<Bytes>, String> {
     let mut people = Vec::new();
     for value in serde_json::Deserializer::from_str(text.trim_start_matches('\u{feff}')).into_iter::<Json>() {
@@ -129,9 +130,20 @@ fn parse(of: MessageType, text: &str) -> Result<Vec<Bytes>, String> {
             person => people.push(person),
         }
     }
-    let encode = |(at, person): (usize, &Json)| match of.from_json_value(person) {
-        Ok(person) => Ok(Bytes::from(person)),
-        Err(fault) => Err(format!("people[{at}]: {fault}")),
+    if people.is_empty() {
+        return Err("there is nobody in it; give a person, a list of people, or one person a line".to_owned());
+    }
+    let mut known = HashMap::new();
+    let encode = |(at, person): (usize, &Json)| {
+        let encoded = of.from_json_value(person).map_err(|fault| format!("people[{at}]: {fault}"))?;
+        if person.get("id").is_none_or(Json::is_null) {
+            return Err(format!("people[{at}].id: is required; write \"id\": 0 if it is 0"));
+        }
+        let id = Person::decode(encoded.as_slice()).map_err(|fault| format!("people[{at}]: {fault}"))?.id;
+        match known.insert(id, at) {
+            Some(first) => Err(format!("people[{at}].id: {id} is that of people[{first}], too; leave one of them out")),
+            None => Ok(Bytes::from(encoded)),
+        }
     };
     people.iter().enumerate().map(encode).collect()
 }
@@ -176,7 +188,15 @@ mod tests {
         assert_eq!(ids(r#"[{"id":1},{"id":2}]"#), Ok(vec![1, 2]));
         assert_eq!(ids(r#"{"people":[{"id":3}]}"#), Ok(vec![3]));
         assert_eq!(ids("{\"id\":1}\n{\"id\":-2}\n"), Ok(vec![1, -2]));
-        assert_eq!(ids("").unwrap(), Vec::<i32>::new());
+        assert_eq!(ids(r#"{"id":0}"#), Ok(vec![0]));
+        for nobody in ["", " \n", "[]", r#"{"people":[]}"#] {
+            assert!(ids(nobody).unwrap_err().starts_with("there is nobody in it"), "{nobody:?}");
+        }
+        for unknown in [r#"[{"id":1},{"name":"Ada"}]"#, "{\"id\":1}\n{\"id\":null}"] {
+            assert!(ids(unknown).unwrap_err().starts_with("people[1].id: is required"), "{unknown}");
+        }
+        let twice = ids(r#"[{"id":1},{"id":2},{"id":1}]"#).unwrap_err();
+        assert!(twice.starts_with("people[2].id: 1 is that of people[0], too"), "{twice}");
         assert!(ids(r#"[{"id":1},{"phones":[{"typ":1}]}]"#).unwrap_err().starts_with("people[1]: phones[0]"));
         assert!(ids("[{").unwrap_err().starts_with("is not valid JSON"));
     }

@@ -64,6 +64,9 @@ fn a_file_that_cannot_be_taken_over_ends_the_start_with_the_place_of_the_fault()
         refused(&dir.path().join("data"), &file, words);
     }
     refused(&dir.path().join("data"), &dir.path().join("none.json"), "cannot be read");
+    let pipe = dir.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    refused(&dir.path().join("data"), &pipe, "cannot be read: it is no regular file");
 }
 
 fn refused(dir: &Path, file: &Path, words: &str) {

@@ -49,7 +49,7 @@ proptest! {
         let (ours, of) = at.get(&subjects()).clone();
         let original = message(&of, &mut Source::new(&decisions));
         let [emit_defaults, enum_numbers, proto_names] = flags;
-        let options = JsonOptions { emit_defaults, enum_numbers, proto_names, indent: None };
+        let options = JsonOptions { emit_defaults, enum_numbers, proto_names, ..JsonOptions::default() };
         let other = SerializeOptions::new()
             .skip_default_fields(!emit_defaults)
             .use_enum_numbers(enum_numbers)

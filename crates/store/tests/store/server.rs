@@ -8,13 +8,13 @@ use crate::load::beside;
 use crate::support::{Folder, create, table, until, write};
 
 /// People need a password; the superuser does not.
-const HBA: &str = "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
+pub(crate) const HBA: &str = "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
 
-fn config(url: &str) -> PostgresConfig {
+pub(crate) fn config(url: &str) -> PostgresConfig {
     PostgresConfig { schema: Postgres::schema(), connect_limit_ms: 2_000, ..PostgresConfig::new(url.parse().unwrap()) }
 }
 
-async fn open(postgres: &PostgresConfig) -> Result<Store, OpenError> {
+pub(crate) async fn open(postgres: &PostgresConfig) -> Result<Store, OpenError> {
     Store::open(Config { postgres: Some(postgres.clone()), ..Config::default() }, table()).await
 }
 
@@ -32,7 +32,10 @@ async fn a_role_password_or_database_that_does_not_fit_is_an_error_at_the_start_
         (at("postgres", "nowhere"), "database \"nowhere\" does not exist (SQLSTATE 3D000)"),
     ] {
         let error = open(&config(&url)).await.err().unwrap().to_string();
-        assert!(error.contains(why) && error.contains("postgres://127.0.0.1:"), "{error}");
+        let place = format!("postgres://127.0.0.1:{}/", server.port());
+        assert!(error.starts_with(&place) && error.matches(&place).count() == 1, "the place once: {error}");
+        assert!(error.contains(&format!(": the database refuses this program: {why}; ")), "{error}");
+        assert!(error.contains("store.url"), "what to change: {error}");
         assert!(!error.contains("wr0ng"), "{error}");
     }
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -42,7 +45,8 @@ async fn a_role_password_or_database_that_does_not_fit_is_an_error_at_the_start_
     assert_eq!(write(&store, create("p/1", "Ada", "", 1)).await, Outcome::Created);
     let missing = Some(file.path().with_extension("missing"));
     let error = open(&PostgresConfig { password_file: missing, ..config(&at("ada", "campus")) }).await.err().unwrap();
-    assert!(error.to_string().contains("password file"), "{error}");
+    let OpenError::Invalid(why) = error else { panic!("{error}") };
+    assert!(why.starts_with("setting store.password_file: ") && why.contains("No such file"), "{why}");
 }
 
 #[tokio::test]
@@ -162,15 +166,18 @@ async fn tls_is_as_strict_as_the_address_says() {
         (at("127.0.0.1", &format!("sslmode=verify-ca&sslrootcert={unknown}")), false),
         (at("127.0.0.1", &format!("sslmode=require&sslrootcert={unknown}")), false),
     ] {
-        let store = open(&config(&url)).await.unwrap();
-        let checked = store.check().await;
-        assert_eq!(checked.is_ok(), works, "{url}: {checked:?}");
-        if let Err(error) = checked {
-            assert!(error.to_string().contains("certificate"), "{url}: {error}");
+        let opened = open(&config(&url)).await;
+        assert_eq!(opened.is_ok(), works, "{url}: {:?}", opened.err());
+        if let Err(error) = opened {
+            let said = error.to_string();
+            assert!(said.contains("certificate") && said.contains("sslrootcert"), "{url}: {said}");
         }
     }
     let plain = open(&config(&at("127.0.0.1", "sslmode=disable"))).await.err().unwrap();
     assert!(plain.to_string().contains("SQLSTATE 28000"), "{plain}");
     let missing = open(&config(&at("127.0.0.1", "sslmode=verify-full&sslrootcert=/missing"))).await.err().unwrap();
-    assert!(matches!(&missing, OpenError::Invalid(why) if why.contains("sslrootcert /missing")), "{missing}");
+    assert!(
+        matches!(&missing, OpenError::Invalid(why) if why.starts_with("setting store.url: sslrootcert /missing")),
+        "{missing}"
+    );
 }

@@ -81,6 +81,10 @@ fn what_cannot_be_honoured_is_refused_by_the_name_of_its_variable_with_what_to_w
         (&[ALL, ("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "2")], "OTEL_TRACES_SAMPLER_ARG is \"2\": use the part of traces to take, 0 to 1"),
         (&[("OTEL_PROPAGATORS", "b3")], "OTEL_PROPAGATORS is \"b3\": use tracecontext, baggage or none"),
         (&[("OTEL_RESOURCE_ATTRIBUTES", "a")], "OTEL_RESOURCE_ATTRIBUTES is \"a\": use key=value pairs separated by commas"),
+        (&[("OTEL_BSP_SCHEDULE_DELAY", "abc")], "OTEL_BSP_SCHEDULE_DELAY is \"abc\": use a number of milliseconds, at least 1"),
+        (&[("OTEL_METRIC_EXPORT_TIMEOUT", "1s")], "OTEL_METRIC_EXPORT_TIMEOUT is \"1s\": use a number of milliseconds, at least 1"),
+        (&[("OTEL_TRACES_SAMPLER_ARG", "half")], "OTEL_TRACES_SAMPLER_ARG is \"half\": use the part of traces to take, 0 to 1"),
+        (&[ALL, ("OTEL_SDK_DISABLED", "true"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")], "OTEL_EXPORTER_OTLP_PROTOCOL is \"http/json\": use grpc, http/protobuf"),
         (&[ALL, ("OTEL_BSP_SCHEDULE_DELAY", "0")], "OTEL_BSP_SCHEDULE_DELAY is \"0\": use a number of milliseconds, at least 1"),
         (&[ALL, ("OTEL_BSP_MAX_QUEUE_SIZE", "-1")], "OTEL_BSP_MAX_QUEUE_SIZE is \"-1\": use a number of at least 1"),
         (&[ALL, ("OTEL_BSP_MAX_QUEUE_SIZE", "9999999")], "OTEL_BSP_MAX_QUEUE_SIZE is \"9999999\": use at most 1048576"),
@@ -101,4 +105,18 @@ fn what_cannot_be_honoured_is_refused_by_the_name_of_its_variable_with_what_to_w
         let error = read(variables).map(|_| ()).unwrap_err().to_string();
         assert!(error.starts_with(line), "{error}\nis not\n{line}");
     }
+}
+
+#[test]
+fn what_has_no_effect_beside_the_rest_is_told() {
+    let certificate = ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/no/such");
+    let https = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://c:4318");
+    let of_metrics = ("OTEL_METRICS_EXPORTER", "none");
+    let lines = read(&[ALL, of_metrics, certificate, ("OTEL_TRACES_SAMPLER_ARG", "0.5")]).unwrap().unused;
+    let sampler = "OTEL_TRACES_SAMPLER_ARG has no effect: set OTEL_TRACES_SAMPLER to traceidratio, too";
+    let tls =
+        "OTEL_EXPORTER_OTLP_CERTIFICATE has no effect: traces are sent over http; for TLS the endpoint must be https";
+    assert_eq!(lines, [sampler, tls]);
+    let nothing_sent = read(&[https, certificate, ("OTEL_SDK_DISABLED", "true")]).unwrap();
+    assert!(nothing_sent.unused.is_empty() && !nothing_sent.is_on(), "and no file is read");
 }

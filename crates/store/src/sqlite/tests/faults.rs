@@ -21,7 +21,7 @@ async fn a_full_disk_is_said_to_be_and_everything_works_again_when_there_is_room
     let ops = (3..100).map(|number| create(format!("p/{number}"), 4000)).collect();
     assert!(store.write(ops, &Asked::default()).await.unwrap().iter().all(|outcome| *outcome == Outcome::Created));
     assert_eq!(store.position().unwrap(), 99, "no position is lost");
-    assert_eq!(store.page(&Query::default(), 1000, usize::MAX).await.unwrap().rows.len(), 99);
+    assert_eq!(store.page(&Query::default(), 1000, usize::MAX, &Asked::default()).await.unwrap().rows.len(), 99);
 }
 
 #[tokio::test]
