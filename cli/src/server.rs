@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     path::PathBuf,
+    pin::pin,
     sync::mpsc,
     thread::{self, JoinHandle},
 };
@@ -69,11 +70,12 @@ impl From<StartError> for Failure {
     }
 }
 
-/// Starts every service on this machine, on threads of its own, and returns when it listens.
+/// Starts every service on this machine, on threads of its own, and returns when it listens; `None` when a signal ended it
+/// before.
 ///
 /// # Errors
 /// If the settings are wrong, an address is taken, or the data cannot be opened.
-pub(crate) fn start(settings: Settings) -> Result<Running, StartError> {
+pub(crate) fn start(settings: Settings) -> Result<Option<Running>, StartError> {
     let settings = settings.load()?;
     let is_encrypted = settings.server.tls.is_on();
     let observer = Observer::start(&settings, &build_info("campus"));
@@ -86,10 +88,8 @@ pub(crate) fn start(settings: Settings) -> Result<Running, StartError> {
     });
     let thread = thread.map_err(|error| StartError::new(&error, exit::INTERNAL))?;
     match told.recv() {
-        Ok((grpc, admin)) => Ok(Running { grpc, is_encrypted, admin, thread }),
-        Err(_) => {
-            Err(join(thread).err().unwrap_or_else(|| StartError::new(&"the server ended at once", exit::INTERNAL)))
-        }
+        Ok((grpc, admin)) => Ok(Some(Running { grpc, is_encrypted, admin, thread })),
+        Err(_) => join(thread).map(|()| None),
     }
 }
 
@@ -101,8 +101,12 @@ fn serve(
     let internal = |error: std::io::Error| StartError::new(&error, exit::INTERNAL);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(internal)?;
     runtime.block_on(async {
-        let shutdown = signals::shutdown().map_err(internal)?;
-        let host = Host::build_observed(settings, &PARTS, build_info("campus"), observer).await;
+        let mut shutdown = pin!(signals::shutdown().map_err(internal)?);
+        let host = tokio::select! {
+            biased;
+            host = Host::build_observed(settings, &PARTS, build_info("campus"), observer) => host,
+            _ = &mut shutdown => return Ok(()),
+        };
         let host = host.map_err(|error| StartError::new(&error, error.exit_code()))?;
         // Who started it waits for this line; if nobody does any more, it serves all the same.
         let _ = tell.send((host.grpc_addresses().clone(), host.admin_addr()));
