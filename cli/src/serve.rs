@@ -4,7 +4,7 @@ use crate::{
     args::{ServeArgs, ServeCommand},
     failure::{Failure, exit},
     output::print,
-    server::{self, Settings},
+    server::{self, Running, Settings},
 };
 
 /// Runs `serve`.
@@ -17,8 +17,7 @@ pub(crate) fn run(command: &ServeCommand) -> Result<(), Failure> {
         let text = toml::to_string(&settings.would_start()?);
         return print(&text.map_err(|error| Failure::new(exit::INTERNAL, format!("cannot print them: {error}")))?);
     }
-    server::start(settings)?.wait()?;
-    Ok(())
+    Ok(server::start(settings)?.map_or(Ok(()), Running::wait)?)
 }
 
 /// What the command line says.

@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     path::PathBuf,
+    pin::pin,
     sync::mpsc,
     thread::{self, JoinHandle},
 };
@@ -91,11 +92,12 @@ impl From<StartError> for Failure {
     }
 }
 
-/// Starts every service on this machine, on threads of its own, and returns when it listens.
+/// Starts every service on this machine, on threads of its own, and returns when it listens; `None` when a signal ended it
+/// before.
 ///
 /// # Errors
 /// If the settings are wrong, an address is taken, or the data cannot be opened.
-pub(crate) fn start(settings: Settings) -> Result<Running, StartError> {
+pub(crate) fn start(settings: Settings) -> Result<Option<Running>, StartError> {
     let (settings, rest) = settings.load()?.split();
     let is_encrypted = settings.server.tls.is_on();
     let observer = Observer::start(&settings.log, &settings.telemetry, &build_info("campus"));
@@ -108,10 +110,8 @@ pub(crate) fn start(settings: Settings) -> Result<Running, StartError> {
     });
     let thread = thread.map_err(|error| StartError::new(&error, exit::INTERNAL))?;
     match told.recv() {
-        Ok(Ports { grpc, web, admin }) => Ok(Running { grpc, web, is_encrypted, admin, thread }),
-        Err(_) => {
-            Err(join(thread).err().unwrap_or_else(|| StartError::new(&"the server ended at once", exit::INTERNAL)))
-        }
+        Ok(Ports { grpc, web, admin }) => Ok(Some(Running { grpc, web, is_encrypted, admin, thread })),
+        Err(_) => join(thread).map(|()| None),
     }
 }
 
@@ -133,12 +133,16 @@ fn serve(
     let internal = |error: std::io::Error| StartError::new(&error, exit::INTERNAL);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(internal)?;
     runtime.block_on(async {
-        let shutdown = signals::shutdown().map_err(internal)?;
+        let mut shutdown = pin!(signals::shutdown().map_err(internal)?);
         let more = |app: AppBuilder| match gateway {
             Some(gateway) => app.web(rest.listen.clone(), gateway),
             None => app,
         };
-        let host = Host::build_with(&settings, &PARTS, build_info("campus"), Some(observer), more).await;
+        let host = tokio::select! {
+            biased;
+            host = Host::build_with(&settings, &PARTS, build_info("campus"), Some(observer), more) => host,
+            _ = &mut shutdown => return Ok(()),
+        };
         let host = host.map_err(|error| StartError::new(&error, error.exit_code()))?;
         // Who started it waits for this line; if nobody does any more, it serves all the same.
         let (grpc, web) = (host.grpc_addresses().clone(), host.web_addresses().clone());

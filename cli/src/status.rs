@@ -69,6 +69,11 @@ pub(crate) fn is_cut(status: &Status) -> bool {
         || (std::error::Error::source(status).is_some() && status.code() != Code::DeadlineExceeded)
 }
 
+/// Whether the server has no room, which does not come by itself.
+pub(crate) fn is_full(status: &Status) -> bool {
+    status.get_details_error_info().is_some_and(|info| info.reason == "STORAGE_FULL")
+}
+
 /// Why the call is worth another try.
 pub(crate) fn cut_short(status: &Status) -> String {
     match is_cut(status) {

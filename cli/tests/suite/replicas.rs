@@ -77,6 +77,39 @@ async fn an_import_whose_server_is_killed_in_the_middle_is_finished_by_another_o
 }
 
 #[tokio::test]
+async fn a_database_that_does_not_answer_at_the_start_holds_up_neither_the_start_nor_a_signal() {
+    let Some(server) = Postgres::start(&[], &[]) else { return };
+    server.freeze();
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_campus"));
+    command.arg("serve").args(flags(dir.path())).env("CAMPUS__STORE__URL", server.url());
+    command.arg("--load-people").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/people.json"));
+    // Longer than a test waits for a start.
+    command.env("CAMPUS__STORE__CONNECT_LIMIT", "5m").env("CAMPUS__ADMIN__READY_INTERVAL", "50ms");
+    let process = Process::start(&mut command);
+    for (path, status) in [("/startupz", 200), ("/livez", 200), ("/readyz", 503)] {
+        assert_eq!(admin_get(process.admin, path).await.0, status, "{path}");
+    }
+    server.thaw();
+    eventually("readiness", async || (admin_get(process.admin, "/readyz").await.0 == 200).then_some(())).await;
+    let mut guide = campus_proto::personguide::person_guide_client::PersonGuideClient::new(process.channel().await);
+    let asked = campus_proto::personguide::Person { id: 3, ..Default::default() };
+    within("a loaded person", guide.get_phone(asked)).await.unwrap();
+    assert!(process.stop().status.success());
+
+    // What is there and says nothing.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    command.env("CAMPUS__STORE__URL", format!("postgres://nobody@127.0.0.1:{port}/none"));
+    let child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let _asked = within("its question", silent.accept()).await.unwrap();
+    assert!(Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).status().unwrap().success());
+    let ended = within("its end", tokio::task::spawn_blocking(|| child.wait_with_output())).await.unwrap().unwrap();
+    let log = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(ended.status.success() && !log.contains("\"listening\""), "{:?} {log}", ended.status);
+}
+
+#[tokio::test]
 async fn while_the_database_is_gone_a_server_lives_is_not_ready_and_says_unavailable() {
     let Some(server) = Postgres::start(&[], &[]) else { return };
     server.kill();
@@ -115,7 +148,12 @@ fn an_address_that_makes_no_sense_ends_the_start_with_one_line_and_without_the_p
             "setting store.url: sslrootcert /missing",
         ),
         ("CAMPUS__STORE__URL", "postgres://ada:s3cret@db?connect_timeout=9", 64, "connect_timeout cannot be set"),
-        ("CAMPUS__STORE__SCHEMA", "pg_x", 64, "setting store.schema is \"pg_x\""),
+        (
+            "CAMPUS__STORE__SCHEMA",
+            "pg_x",
+            64,
+            "setting store.schema in the environment (CAMPUS__STORE__SCHEMA) is \"pg_x\"",
+        ),
         ("CAMPUS__STORE__PASSWORD_FILE", "/missing", 64, "setting store.password_file: /missing"),
     ] {
         let dir = tempfile::tempdir().unwrap();

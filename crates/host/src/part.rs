@@ -6,6 +6,7 @@ use campus_chassis::{AppBuilder, GrpcService};
 use campus_resource::{Api, Collection, Kind, Limits, Rules};
 use campus_schema::Schema;
 use campus_store::{Store, Table};
+use tokio::time::Instant;
 
 use crate::{Settings, StartError};
 
@@ -51,6 +52,8 @@ pub struct Opening<'a> {
     pub(crate) name: &'static str,
     /// How many services the process has.
     pub(crate) services: usize,
+    /// Until when the start waits for more than the store.
+    pub until: Instant,
 }
 
 /// A service whose store is open.

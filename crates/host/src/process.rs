@@ -5,6 +5,7 @@ use std::{
     io::{self, Write},
     net::SocketAddr,
     path::PathBuf,
+    pin::pin,
     process::ExitCode,
 };
 
@@ -93,14 +94,19 @@ fn run(binary: &'static str, flags: Flags, own: Vec<(String, String)>, part: Par
 
 async fn serve(settings: &Settings, part: Part, info: BuildInfo, observer: &mut Observer) -> u8 {
     let binary = info.name.clone();
-    // Taken over before the start, which may take long: a signal that comes meanwhile counts when it is done.
-    let shutdown = match signals::shutdown() {
-        Ok(shutdown) => shutdown,
+    let mut shutdown = match signals::shutdown() {
+        Ok(shutdown) => pin!(shutdown),
         Err(error) => return complain(&binary, &format_args!("cannot listen for signals: {error}"), exit::INTERNAL),
     };
-    let host = match Host::build_observed(settings, &[part], info, observer).await {
-        Ok(host) => host,
-        Err(error) => return complain(&binary, &error, error.exit_code()),
+    let parts = [part];
+    let host = tokio::select! {
+        biased;
+        host = Host::build_observed(settings, &parts, info, observer) => match host {
+            Ok(host) => host,
+            Err(error) => return complain(&binary, &error, error.exit_code()),
+        },
+        // Told to stop before anything has begun.
+        _ = &mut shutdown => return exit::DONE,
     };
     match host.run_until(shutdown).await {
         Ok(()) => exit::DONE,

@@ -122,7 +122,11 @@ impl StoreSettings {
             Range::new("store.connections", &self.connections, 5..=10_000, "5 to 10000: 4 have their task, the others read"),
             Range::new("store.connect_limit", &self.connect_limit, 10..=600_000, "10ms to 10m"),
             Range::new("store.statement_limit", &self.statement_limit, 10..=86_400_000, "10ms to 24h"),
-        ])
+        ])?;
+        match PostgresConfig::schema_fault(&self.schema) {
+            None => Ok(()),
+            Some(why) => Err(OutOfRange { setting: "store.schema", value: format!("{:?}", self.schema), possible: why.into() }),
+        }
     }
 
     /// What the store of one service needs to know, of so many services of the process.

@@ -72,7 +72,7 @@ pub enum Error {
     #[error("the storage of the service is full; nothing was written")]
     StorageFull,
     /// The storage cannot be reached or written now.
-    #[error("the storage of the service cannot be used now ({reason}); nothing was written, try again")]
+    #[error("the storage of the service cannot be used now ({reason}); nothing was changed, try again")]
     Unavailable {
         /// What is wrong, without paths or data.
         reason: &'static str,
@@ -128,9 +128,10 @@ impl From<StoreError> for Error {
         match error {
             StoreError::Overloaded { retry_after } => Self::Overloaded { retry_after },
             StoreError::Full => Self::StorageFull,
-            StoreError::ReadOnly => Self::Unavailable { reason: "it is read-only" },
+            StoreError::ReadOnly(_) => Self::Unavailable { reason: "it is read-only" },
             StoreError::Locked => Self::Unavailable { reason: "another program holds it locked" },
-            StoreError::Unavailable(_) => Self::Unavailable { reason: "its disk or database does not answer" },
+            StoreError::Disk(_) => Self::Unavailable { reason: "its disk cannot be read or written" },
+            StoreError::Unavailable(_) => Self::Unavailable { reason: "its database does not answer" },
             StoreError::Refused(_) => Self::Unavailable { reason: "its database refuses it" },
             StoreError::Gone(_) => Self::Gone,
             StoreError::Unknown => Self::Unknown,

@@ -51,6 +51,19 @@ pub struct PostgresConfig {
 }
 
 impl PostgresConfig {
+    /// Why a schema cannot have this name, if it cannot.
+    #[must_use]
+    pub fn schema_fault(name: &str) -> Option<&'static str> {
+        let fits = name.len() <= 63
+            && !name.starts_with("pg_")
+            && name.starts_with(|first: char| first.is_ascii_lowercase())
+            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        (!fits).then_some(
+            "it must be lower-case letters, digits and underscores, a letter first, at most 63, and not begin with pg_, \
+             which is PostgreSQL's own",
+        )
+    }
+
     /// The defaults for a database.
     #[must_use]
     pub fn new(url: DatabaseUrl) -> Self {

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Why a store could not do what it was asked. A write that ends in one of these has left nothing behind, except that
-/// after [`StoreError::Unavailable`] a machine that stops at that very moment may find it done when it starts again, and
+/// after [`StoreError::Disk`] a machine that stops at that very moment may find it done when it starts again, and
 /// that after [`StoreError::Unknown`] nobody knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -16,9 +16,9 @@ pub enum StoreError {
     /// The disk or the database is full.
     #[error("the disk is full; make room and try again")]
     Full,
-    /// The database cannot be written.
-    #[error("the database is read-only; check the permissions of its file and folder")]
-    ReadOnly,
+    /// The database cannot be written; says what to do.
+    #[error("the database is read-only; {0}")]
+    ReadOnly(&'static str),
     /// Another process holds the database.
     #[error("another process holds the database locked; try again")]
     Locked,
@@ -28,7 +28,10 @@ pub enum StoreError {
     /// Tables that were there are gone; says which.
     #[error("tables of the database are gone: {0}; restore them from a backup")]
     Gone(String),
-    /// The machine could not read or write, or the database is away.
+    /// The machine could not read or write the database file.
+    #[error("the database cannot be used: {0}")]
+    Disk(String),
+    /// The database is away, or does not answer in time.
     #[error("the database cannot be used: {0}")]
     Unavailable(String),
     /// The database refuses this program, and will whenever it is asked.

@@ -112,10 +112,12 @@ fn kind(error: &StoreError) -> &'static str {
     match error {
         StoreError::Overloaded { .. } => "overloaded",
         StoreError::Full => "full",
-        StoreError::ReadOnly => "read_only",
+        StoreError::ReadOnly(_) => "read_only",
         StoreError::Locked => "locked",
         StoreError::Corrupt | StoreError::Gone(_) => "corrupt",
-        StoreError::Unavailable(_) | StoreError::Unknown | StoreError::Refused(_) => "unavailable",
+        StoreError::Disk(_) | StoreError::Unavailable(_) | StoreError::Unknown | StoreError::Refused(_) => {
+            "unavailable"
+        }
         _ => "other",
     }
 }

@@ -58,7 +58,8 @@ pub struct Stats {
 
 impl Store {
     /// Opens the database, making it when it is missing and bringing its schema up to date. A PostgreSQL server that
-    /// cannot be reached is no error here: it is looked for until it is there, and all else fails until then.
+    /// cannot be reached is no error here: it is looked for until it is there, and all else fails until then. So it is
+    /// with one that does not answer within 2 s, and with what it refuses after that.
     ///
     /// # Errors
     /// See [`OpenError`].

@@ -169,15 +169,14 @@ fn sampler(variables: &Variables<'_>, unused: &mut Vec<String>) -> Result<Sample
 /// Baggage is accepted as a word because it is part of the default; nothing here reads or sends any.
 fn propagates(variables: &Variables<'_>) -> Result<bool, VariableError> {
     let Some(given) = variables.get("OTEL_PROPAGATORS")? else { return Ok(true) };
-    let mut found = false;
-    for word in given.value.split(',').map(str::trim) {
-        match word {
-            "tracecontext" => found = true,
-            "baggage" | "none" | "" => {}
-            _ => return Err(given.error("use tracecontext, baggage or none")),
+    let words: Vec<&str> = given.value.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
+    match words.as_slice() {
+        ["none"] => Ok(false),
+        words if words.iter().all(|word| matches!(*word, "tracecontext" | "baggage")) => {
+            Ok(words.contains(&"tracecontext"))
         }
+        _ => Err(given.error("use tracecontext, baggage or both with a comma, or none alone")),
     }
-    Ok(found)
 }
 
 #[cfg(test)]

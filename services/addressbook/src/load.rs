@@ -46,20 +46,26 @@ fn parse(schema: &Schema, text: &str) -> Result<Vec<Person>, String> {
 fn as_book(text: &str) -> String {
     let (mut people, mut from) = (String::new(), 0);
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-    while let Some(Ok(Value::Object(value))) = values.next() {
+    let end = loop {
+        let value = match values.next() {
+            Some(Ok(Value::Object(value))) => value,
+            end => break end,
+        };
         if from == 0 && (value.is_empty() || value.contains_key("people")) {
             return format!("\n{text}");
         }
         let comma = if people.is_empty() { "" } else { "," };
         people.extend([comma, text.get(from..values.byte_offset()).unwrap_or_default()]);
         from = values.byte_offset();
-    }
+    };
+    // What was cut off is not closed here: the fault would be found in another place.
+    let close = |with: &'static str| if matches!(end, Some(Err(_))) { "" } else { with };
     let rest = text.get(from..).unwrap_or_default();
     match from {
-        0 if text.trim_start().starts_with('[') => format!("{{\"people\":\n{text}}}"),
+        0 if text.trim_start().starts_with('[') => format!("{{\"people\":\n{text}{}", close("}")),
         0 => format!("\n{text}"),
         _ if rest.trim().is_empty() => format!("{{\"people\":[\n{people}]}}"),
-        _ => format!("{{\"people\":[\n{people},{rest}]}}"),
+        _ => format!("{{\"people\":[\n{people},{rest}{}", close("]}")),
     }
 }
 
@@ -91,6 +97,11 @@ mod tests {
         for (text, place) in [
             ("", "is empty; write [] for nobody"),
             ("{", "line 1 column"),
+            ("[{\"id\":58", "line 1 column 9: people[0]"),
+            ("[{\"id\":58,\"name\":\"A", "line 1 column 19: people[0].name: "),
+            (r#"[{"id":20,"name":"A","id":21}]"#, "people[0].id: is given twice"),
+            (r#"{"id":20,"name":"A","id":21}"#, "people[0].id: is given twice"),
+            (r#"{"people":[],"people":[]}"#, "people: is given twice"),
             ("{\"id\":1,\"name\":\"Ada\"}\n{\"id\":2,\"nam\":\"Bo\"}", "line 2 column 13: people[1].nam: "),
             ("{\"id\":1,\"name\":\"Ada\"}\n\n{\"id\":2,\"name\"", "line 3 column"),
             ("{\"id\":1,\"name\":\"Ada\"}\n{\"id\":1,\"name\":\"Bo\"}", "people[1].id: stands twice"),
@@ -101,7 +112,10 @@ mod tests {
                 "people[1].name: is required; people[1].email: must be",
             ),
             (r#"[{"name":"Ada"},{"name":"Bo"}]"#, "people[1].id: stands twice"),
-            (r#"[{"name":"Ada","phones":[{"number":"1","type":"FAX"}]}]"#, "people[0].phones[0].type: "),
+            (
+                r#"[{"name":"Ada","phones":[{"number":"1","type":"FAX"}]}]"#,
+                "people[0].phones[0].type: expected MOBILE, HOME or WORK, or the number of one of them",
+            ),
         ] {
             let fault = read(text).unwrap_err();
             assert!(fault.contains(place), "{text}: {fault}");

@@ -44,6 +44,7 @@ async fn while_the_database_is_not_there_the_server_waits_with_the_people_and_is
     let process = Process::start(serve.env("CAMPUS__STORE__URL", "postgres://nobody@127.0.0.1:1/none"));
     let (code, why) = admin_get(process.admin, "/readyz").await;
     assert!(code == 503 && why.contains("addressbook.load: "), "{code} {why}");
+    assert_eq!(admin_get(process.admin, "/startupz").await.0, 200, "a restart would not bring the database");
     assert!(process.stop().status.success());
 }
 

@@ -15,7 +15,9 @@ pub(super) fn store_error(error: &Error) -> StoreError {
     let class = code.get(..2).unwrap_or_default();
     match (class, code) {
         (_, "53100") => StoreError::Full,
-        (_, "25006") => StoreError::ReadOnly,
+        (_, "25006") => StoreError::ReadOnly(
+            "look at default_transaction_read_only of the role and the database, and whether the server is a standby",
+        ),
         ("40", _) | (_, "55P03" | "23505") => StoreError::Locked,
         (_, "57014") => StoreError::Unavailable("it took too long".to_owned()),
         (_, "42P01") => StoreError::Gone(failure.message().to_owned()),

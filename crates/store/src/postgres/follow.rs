@@ -18,7 +18,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const BACKOFF: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
 
 /// Follows until the store is closed. Says once whether the store can be opened: a database that cannot be reached is no
-/// reason against it.
+/// reason against it. When nobody waits for that any more, what no later try mends is looked at again all the same.
 pub(super) async fn follow(shared: Arc<Shared>, opened: oneshot::Sender<Result<(), OpenError>>) {
     let (mut backoff, mut opened) = (BACKOFF[0], Some(opened));
     while !shared.is_closed() {
@@ -39,15 +39,15 @@ pub(super) async fn follow(shared: Arc<Shared>, opened: oneshot::Sender<Result<(
                     shared.set(State::Looking);
                 }
             }
-            Err(why) if opened.is_some() && is_lasting(&why) => {
-                opened.take().map(|opened| opened.send(Err(why)));
-                return;
-            }
             Err(why) => {
+                let verdict = if is_lasting(&why) { Err(why.clone()) } else { Ok(()) };
+                let ends = verdict.is_err();
+                if opened.take().is_some_and(|opened| opened.send(verdict).is_ok()) && ends {
+                    return;
+                }
                 if !matches!(*shared.state.borrow(), State::Down(_)) {
                     tracing::error!(table = shared.table.name, error = %why, "the database cannot be used");
                 }
-                opened.take().map(|opened| opened.send(Ok(())));
                 shared.set(State::Down(match why {
                     OpenError::Store { source, .. } => source,
                     other => StoreError::Refused(other.to_string()),

@@ -48,6 +48,8 @@ const KEY_BYTES: usize = 512;
 const INDEXED_BYTES: usize = 2_000;
 /// A shared connection on which no answer came for so long is given up.
 const SILENCE: Duration = Duration::from_secs(1);
+/// How long opening waits for the database.
+const OPENING: Duration = Duration::from_secs(2);
 
 pub(crate) struct Postgres {
     shared: Arc<Shared>,
@@ -66,7 +68,7 @@ impl Postgres {
         let runtime = runtime.map_err(|error| unavailable(error.to_string()))?;
         let name = table.name;
         let shared = Arc::new(Shared::new(config, postgres, table, runtime.handle().clone()));
-        let (tell, opened) = oneshot::channel();
+        let (tell, mut opened) = oneshot::channel();
         let (driven, written) = (Arc::clone(&shared), Arc::clone(&shared));
         let drive = move || {
             runtime.spawn(follow::follow(Arc::clone(&driven), tell));
@@ -80,7 +82,15 @@ impl Postgres {
         let store = Self { shared, threads: Mutex::default(), reading: Mutex::default() };
         let threads = threads.map_err(|error| OpenError::Invalid(format!("no thread can be made: {error}")))?;
         *store.threads.lock().unwrap_or_else(PoisonError::into_inner) = threads;
-        let opened = opened.await.unwrap_or_else(|_| Err(OpenError::Invalid("opening ended early".to_owned())));
+        let ended = |_| Err(OpenError::Invalid("opening ended early".to_owned()));
+        let opened = match timeout(OPENING, &mut opened).await {
+            Ok(opened) => opened.unwrap_or_else(ended),
+            Err(_) => {
+                opened.close();
+                // What was told just now counts.
+                opened.try_recv().unwrap_or(Ok(()))
+            }
+        };
         opened.map(|()| store)
     }
 
@@ -256,15 +266,8 @@ fn is_stale(error: &tokio_postgres::Error) -> bool {
 }
 
 fn check(config: &PostgresConfig) -> Result<(), OpenError> {
-    let name = &config.schema;
-    let fits = name.len() <= 63
-        && !name.starts_with("pg_")
-        && name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if !fits {
-        let why = "it must be lower-case letters, digits and underscores, a letter first, at most 63, and not begin \
-                   with pg_, which is PostgreSQL's own";
-        return Err(OpenError::Invalid(format!("setting store.schema is {name:?}: {why}")));
+    if let Some(why) = PostgresConfig::schema_fault(&config.schema) {
+        return Err(OpenError::Invalid(format!("setting store.schema is {:?}: {why}", config.schema)));
     }
     config.password_file.as_deref().map(session::password).transpose().map_err(OpenError::Invalid)?;
     tls::connector(&config.url).map(drop).map_err(OpenError::Invalid)

@@ -76,6 +76,9 @@ async fn prepare_within(client: &Client, shared: &Shared) -> Result<u64, Fault> 
         return Err(Fault::Open(failed(gone)));
     }
     if client.query_opt("SELECT FROM pg_namespace WHERE nspname = $1", &[schema]).await?.is_none() {
+        // Other tables of the same schema are made at this moment, too.
+        let lock = format!("campus schema {schema}");
+        client.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", &[&lock]).await?;
         client.batch_execute(&format!(r#"CREATE SCHEMA IF NOT EXISTS "{schema}""#)).await?;
     }
     let found = found_version(client, table).await?;

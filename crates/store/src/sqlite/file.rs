@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, ffi};
 
+use super::errors::READ_ONLY;
 use crate::{Config, OpenError, StoreError};
 
 /// How long a read on an event loop waits for a lock. Readers of a write-ahead log meet one only in rare moments.
@@ -116,7 +117,7 @@ impl DatabaseFile {
 
     /// The file at the path. Without one, what is written to the file that was there is lost.
     fn present(&self) -> Result<Identity, StoreError> {
-        identity(&self.path).ok_or_else(|| StoreError::Unavailable(format!("{} is gone", self.path.display())))
+        identity(&self.path).ok_or_else(|| StoreError::Disk(format!("{} is gone", self.path.display())))
     }
 
     fn known(&self) -> MutexGuard<'_, Option<Identity>> {
@@ -168,10 +169,10 @@ fn private() -> OpenOptions {
 
 fn unavailable(path: &Path, error: &io::Error) -> OpenError {
     let source = match error.kind() {
-        io::ErrorKind::NotFound => StoreError::Unavailable("its folder does not exist; make it first".to_owned()),
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly,
+        io::ErrorKind::NotFound => StoreError::Disk("its folder does not exist; make it first".to_owned()),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => READ_ONLY,
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full,
-        _ => StoreError::Unavailable(error.to_string()),
+        _ => StoreError::Disk(error.to_string()),
     };
     OpenError::Store { path: path.to_owned(), source }
 }

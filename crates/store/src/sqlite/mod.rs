@@ -69,7 +69,7 @@ impl Sqlite {
             let _ending = writer.ending();
             writer.run();
         });
-        let thread = thread.map_err(|error| failed(StoreError::Unavailable(error.to_string())))?;
+        let thread = thread.map_err(|error| failed(StoreError::Disk(error.to_string())))?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
 

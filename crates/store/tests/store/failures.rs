@@ -97,7 +97,7 @@ async fn nothing_is_written_into_a_file_that_was_removed_and_it_works_again_when
     write(&store, create("p/before", "Ada", "", 1)).await;
     let aside = folder.path().with_extension("aside");
     std::fs::rename(folder.path(), &aside).unwrap();
-    let gone = Err(StoreError::Unavailable(format!(
+    let gone = Err(StoreError::Disk(format!(
         "{} is gone",
         folder
             .path()
@@ -107,7 +107,7 @@ async fn nothing_is_written_into_a_file_that_was_removed_and_it_works_again_when
     )));
     assert_eq!(store.write(vec![create("p/lost", "Eve", "", 1)]).await, gone.clone().map(|()| Vec::new()));
     assert_eq!(store.check().await, gone);
-    assert!(matches!(store.get("p/0001").await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.get("p/0001").await, Err(StoreError::Disk(_))));
     std::fs::rename(&aside, folder.path()).unwrap();
     assert_eq!(store.check().await, Ok(()));
     assert_eq!(store.get("p/lost").await.unwrap(), None);

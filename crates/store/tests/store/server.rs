@@ -68,6 +68,37 @@ async fn a_store_opens_without_its_server_and_works_when_it_is_there() {
 }
 
 #[tokio::test]
+async fn a_store_opens_soon_without_an_answer_of_its_server_and_what_that_refuses_later_is_tried_again() {
+    let Some(server) = Postgres::start(&[], &[]) else { return };
+    server.freeze();
+    let patient = |url: &str| PostgresConfig { connect_limit_ms: 600_000, ..config(url) };
+    let (good, refused) =
+        (patient(server.url()), patient(&format!("postgres://late@127.0.0.1:{}/postgres", server.port())));
+    let opening = async { tokio::join!(open(&good), open(&refused)) };
+    let opened = tokio::time::timeout(std::time::Duration::from_secs(60), opening).await.expect("it waits");
+    let (good, refused) = (opened.0.unwrap(), opened.1.unwrap());
+    server.thaw();
+    assert_eq!(write(&good, create("p/1", "A", "", 1)).await, Outcome::Created);
+    let why = refused.check().await.err();
+    assert!(matches!(&why, Some(StoreError::Refused(why)) if why.contains("late")), "{why:?}");
+    server.sql("CREATE ROLE late LOGIN SUPERUSER");
+    let begun = std::time::Instant::now();
+    while refused.check().await.is_err() {
+        assert!(begun.elapsed().as_secs() < 20, "it is not tried again");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_may_only_be_read_is_told_of_in_its_own_words() {
+    let Some(server) = Postgres::start(&[], &[]) else { return };
+    server.sql("ALTER ROLE postgres SET default_transaction_read_only = on");
+    let store = open(&config(server.url())).await.unwrap();
+    let why = store.check().await.unwrap_err().to_string();
+    assert!(why.starts_with("the database is read-only; look at default_transaction_read_only"), "{why}");
+}
+
+#[tokio::test]
 async fn tables_of_a_newer_program_or_of_somebody_else_are_refused() {
     let Some(folder) = Folder::on_postgres() else { return };
     folder.open().await.close().await.unwrap();

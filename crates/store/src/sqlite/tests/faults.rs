@@ -1,3 +1,4 @@
+use super::super::errors::READ_ONLY;
 use super::*;
 use crate::span::Asked;
 use crate::{Outcome, Query, StoreError};
@@ -30,7 +31,7 @@ async fn a_database_that_cannot_be_written_is_still_read_and_works_again_when_it
     let store = open(&folder).await;
     store.write(vec![create("p/1".to_owned(), 10)], &Asked::default()).await.unwrap();
     store.shared.faults.read_only.store(true, Ordering::Relaxed);
-    assert_eq!(store.write(vec![create("p/2".to_owned(), 10)], &Asked::default()).await, Err(StoreError::ReadOnly));
+    assert_eq!(store.write(vec![create("p/2".to_owned(), 10)], &Asked::default()).await, Err(READ_ONLY));
     assert!(store.get("p/1").unwrap().is_some());
     assert_eq!(store.check().await, Ok(()));
     store.shared.faults.read_only.store(false, Ordering::Relaxed);
