@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode, request::Parts};
+use http::{HeaderName, HeaderValue, Request, Response, request::Parts};
 use tokio::{
     task::yield_now,
     time::{Instant, sleep},
@@ -189,7 +189,7 @@ impl<'a> Call<'a> {
             }
         };
         let ended = verdict::code(response.headers());
-        if ended.is_none() && response.status() == StatusCode::OK {
+        if ended.is_none() && verdict::is_grpc(response.status(), response.headers()) {
             latency::observe(endpoint.stats(), endpoint.now(), took);
             self.outgoing.commit();
             if let Some(throttle) = &self.calls.throttle {
@@ -212,7 +212,10 @@ impl<'a> Call<'a> {
             Some(_) => Ok(response.map(Body::new)),
             None => {
                 let (address, status) = (endpoint.address(), response.status());
-                Err(Status::new(code, format!("{address} answered HTTP {status}, which is no answer of gRPC")))
+                Err(Status::new(
+                    code,
+                    format!("{address} answered HTTP {status}, which is no answer of gRPC; is it the right port?"),
+                ))
             }
         };
         Err(Failed { code, pushback, is_refused: false, end })
