@@ -23,6 +23,11 @@ pub(super) fn judge(
     let (counts, sample) = match code {
         Code::Unavailable | Code::Internal | Code::Unknown | Code::DataLoss => (true, latency::PENALTY),
         Code::DeadlineExceeded if took >= PATIENT => (true, took),
+        Code::DeadlineExceeded => {
+            let now = endpoint.now();
+            latency::at_least(stats, now, now.saturating_sub(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)));
+            return true;
+        }
         // It has too much to do, which is no reason to give it nothing at all.
         Code::ResourceExhausted => (false, latency::PENALTY),
         Code::Cancelled => return false,
