@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tonic::transport::Channel;
+use campus_client::Channel;
 
 /// Longest wait for a process to begin or to end.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -88,7 +88,9 @@ impl Process {
 
     /// A connection.
     pub async fn channel(&self) -> Channel {
-        Channel::from_shared(format!("http://{}", self.grpc)).unwrap().connect().await.unwrap()
+        let channel = Channel::builder(&self.grpc.to_string()).unwrap().build();
+        channel.ready().await.unwrap();
+        channel
     }
 
     /// Ends it at once, in the middle of whatever it does (SIGKILL).

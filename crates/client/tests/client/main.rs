@@ -21,4 +21,5 @@ mod pool_shown;
 mod pool_states;
 mod pool_tls;
 mod scripted;
+mod sim;
 mod support;
