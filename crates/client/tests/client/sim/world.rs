@@ -114,8 +114,7 @@ impl World {
     /// A channel to whoever has the name, at a pace that fits a story of seconds.
     pub(crate) fn channel(&self, seed: u64) -> Builder {
         let dns = Arc::clone(&self.dns);
-        let addresses: Vec<_> =
-            SERVERS.map(|name| Address::Tcp(SocketAddr::new(self.sim.lookup(name), PORT))).to_vec();
+        let addresses: Vec<_> = SERVERS.map(|name| Address::Tcp(SocketAddr::new(self.sim.lookup(name), PORT))).to_vec();
         let resolve = move || -> BoxFuture<'static, Result<Answer, ResolveError>> {
             let names = dns.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let addresses = addresses.clone();
