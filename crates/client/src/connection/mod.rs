@@ -22,15 +22,12 @@ use bytes::Bytes;
 use h2::client::{self, SendRequest};
 use tokio::{sync::watch, task::AbortHandle};
 
-pub use self::{
-    dial::Stream,
-    exchange::{Begun, Incoming},
-    failure::{Failure, FailureKind, NeverSent},
-};
+pub use self::dial::Stream;
 pub(crate) use self::{
     dial::{Connector, Dial},
     drive::{Parting, Progress},
-    exchange::Open,
+    exchange::{Begun, Incoming, Open},
+    failure::{Failure, FailureKind, NeverSent},
 };
 use self::{drive::Drive, heard::Heard, keepalive::Keepalive};
 use crate::{Address, pool::PoolConfig};

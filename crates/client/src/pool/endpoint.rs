@@ -29,7 +29,7 @@ const FIRST_WEIGHT: f64 = 0.1;
 
 /// One server, over all connections that there are to it one after the other.
 #[derive(Debug)]
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     address: Address,
     pub(super) shared: Arc<Shared>,
     stats: Stats,
@@ -91,19 +91,19 @@ impl Endpoint {
 
     /// Where it is.
     #[must_use]
-    pub fn address(&self) -> &Address {
+    pub(crate) fn address(&self) -> &Address {
         &self.address
     }
 
     /// What is known of its calls.
     #[must_use]
-    pub fn stats(&self) -> &Stats {
+    pub(crate) fn stats(&self) -> &Stats {
         &self.stats
     }
 
     /// Its share among the others, 0.1 to 1: a newcomer's grows.
     #[must_use]
-    pub fn weight(&self) -> f64 {
+    pub(crate) fn weight(&self) -> f64 {
         match self.warm_since.load(Relaxed) {
             0 => 1.0,
             since => {
@@ -131,10 +131,10 @@ impl Endpoint {
     ///
     /// # Errors
     /// If there is no connection now: take another endpoint.
-    pub fn begin(self: &Arc<Self>, request: Request<Body>) -> Result<Begun, NeverSent> {
+    pub(crate) fn begin(self: &Arc<Self>, request: Request<Body>) -> Result<Begun, NeverSent> {
         match self.connection.load_full() {
             Some(connection) => self.begin_on(connection, request, true),
-            None => Err(NeverSent { body: request.into_body(), status: self.away("is not connected") }),
+            None => Err(NeverSent { status: self.away("is not connected") }),
         }
     }
 
@@ -155,17 +155,15 @@ impl Endpoint {
     ) -> Result<Begun, NeverSent> {
         let (head, body) = request.into_parts();
         let mut head = Request::from_parts(head, ());
-        if let Err(status) = self.shared.origin.complete(&mut head) {
-            return Err(NeverSent { body, status });
-        }
+        self.shared.origin.complete(&mut head).map_err(|status| NeverSent { status })?;
         head.headers_mut().entry(USER_AGENT).or_insert(const { HeaderValue::from_static(AGENT) });
         let open = Open::new(Arc::clone(self), Arc::clone(&connection), counts);
-        Begun::new(open, head, body).map_err(|(body, error)| {
+        Begun::new(open, head, body).map_err(|error| {
             // Others need not find that out as well.
             self.connection.compare_and_swap(&Some(connection), None);
             let mut status = self.away(&format!("takes no more calls: {error}"));
             status.set_source(Arc::new(error));
-            NeverSent { body, status }
+            NeverSent { status }
         })
     }
 
@@ -174,7 +172,7 @@ impl Endpoint {
     }
 
     /// Takes it out of what is picked from, or back. Its connection stays.
-    pub fn set_ejected(&self, is_ejected: bool) {
+    pub(crate) fn set_ejected(&self, is_ejected: bool) {
         if self.stats.ejected.swap(is_ejected, Relaxed) != is_ejected {
             self.stats.ejections.fetch_add(u64::from(is_ejected), Relaxed);
             self.shared.changed.notify_one();
@@ -183,7 +181,7 @@ impl Endpoint {
 
     /// Whether it is ejected now.
     #[must_use]
-    pub fn is_ejected(&self) -> bool {
+    pub(crate) fn is_ejected(&self) -> bool {
         self.stats.ejected.load(Relaxed)
     }
 
