@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     sync::{Arc, atomic::Ordering::Relaxed},
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -80,7 +80,7 @@ impl Begun {
         let is_empty = body.is_end_stream();
         let (response, stream) = match open.connection.sender.clone().send_request(head, is_empty) {
             Ok(sent) => sent,
-            Err(error) if open.connection.refusal(&mut Context::from_waker(Waker::noop())).is_some() => {
+            Err(error) if open.connection.is_leaving() => {
                 return Err(error);
             }
             Err(error) => return Ok(Self { response: Err(Some(error)), send: None, task: None, open: Some(open) }),
