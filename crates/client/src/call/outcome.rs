@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{Response, StatusCode};
+use http::Response;
 use tonic::{Code, Status, body::Body};
 
 use super::{answer::Answer, attempts::Call, retry::Pushback, verdict};
@@ -52,7 +52,7 @@ impl Call<'_> {
             }
         };
         let ended = verdict::code(response.headers());
-        if ended.is_none() && response.status() == StatusCode::OK {
+        if ended.is_none() && verdict::is_grpc(response.status(), response.headers()) {
             latency::observe(endpoint.stats(), now, took);
             self.outgoing.commit();
             if let Some(throttle) = &self.calls.throttle {
@@ -75,7 +75,10 @@ impl Call<'_> {
             Some(_) => Ok(response.map(Body::new)),
             None => {
                 let (address, status) = (endpoint.address(), response.status());
-                Err(Status::new(code, format!("{address} answered HTTP {status}, which is no answer of gRPC")))
+                Err(Status::new(
+                    code,
+                    format!("{address} answered HTTP {status}, which is no answer of gRPC; is it the right port?"),
+                ))
             }
         };
         Err(Box::new(Failed { code, pushback, is_refused: false, end }))
