@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode, request::Parts};
+use http::{HeaderName, HeaderValue, Request, Response, request::Parts};
 use tokio::{
     task::yield_now,
     time::{Instant, sleep},
@@ -14,15 +14,13 @@ use tonic::{Code, Status, body::Body};
 
 use super::{
     Calls,
-    answer::Answer,
     deadline::Deadline,
+    outcome::Failed,
     outgoing::Outgoing,
     retry::{Pushback, backoff},
     verdict,
 };
-use crate::{
-    Endpoint, Failure, FailureKind, Incoming, NeverSent, Snapshot, pick::latency, policy::MethodConfig, pool::Pool,
-};
+use crate::{Begun, Endpoint, NeverSent, Snapshot, pick::latency, policy::MethodConfig, pool::Pool};
 
 const PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
 /// Longest pause of a call that finds connections gone although nobody has noticed.
@@ -30,40 +28,28 @@ const NOTICED: Duration = Duration::from_millis(64);
 
 /// A call on its way.
 pub(super) struct Call<'a> {
-    pool: &'a Pool,
-    calls: &'a Calls,
+    pub(super) pool: &'a Pool,
+    pub(super) calls: &'a Calls,
     method: &'a MethodConfig,
     head: Parts,
-    outgoing: Outgoing,
-    deadline: Option<Deadline>,
+    pub(super) outgoing: Outgoing,
+    pub(super) deadline: Option<Deadline>,
     /// Attempts that a server may have seen.
-    attempts: u32,
+    pub(super) attempts: u32,
     since_pushback: u32,
     was_refused: bool,
     /// Times that it did not leave.
     stayed: u32,
-    tried: Vec<Arc<Endpoint>>,
-    /// Where it is now, and since when in nanoseconds of the pool.
-    at: Option<(Arc<Endpoint>, u64)>,
+    pub(super) tried: Vec<Tried>,
     /// How the last attempt ended.
-    last: Option<Status>,
+    pub(super) last: Option<Status>,
 }
 
-/// How an attempt ended that is not the answer.
-struct Failed {
-    code: Code,
-    pushback: Option<Pushback>,
-    /// The server says that it has not begun.
-    is_refused: bool,
-    /// What the caller gets unless there is another attempt.
-    end: Result<Response<Body>, Status>,
-}
-
-impl From<Status> for Box<Failed> {
-    /// It came to nobody.
-    fn from(status: Status) -> Self {
-        Self::new(Failed { code: status.code(), pushback: None, is_refused: false, end: Err(status) })
-    }
+/// An endpoint that the call was sent to.
+pub(super) struct Tried {
+    pub(super) endpoint: Arc<Endpoint>,
+    /// When, in nanoseconds of the pool; none when it is over.
+    pub(super) since: Option<u64>,
 }
 
 impl<'a> Call<'a> {
@@ -75,7 +61,7 @@ impl<'a> Call<'a> {
         outgoing: Outgoing,
         deadline: Option<Deadline>,
     ) -> Self {
-        if method.retry.is_some() {
+        if method.retry.is_some() || method.hedging.is_some() {
             calls.budget.call(pool.shared().now());
         }
         Self {
@@ -90,7 +76,6 @@ impl<'a> Call<'a> {
             was_refused: false,
             stayed: 0,
             tried: Vec::new(),
-            at: None,
             last: None,
         }
     }
@@ -112,24 +97,34 @@ impl<'a> Call<'a> {
     }
 
     async fn attempt(&mut self) -> Result<Response<Body>, Box<Failed>> {
+        let (at, begun) = self.begin().await?;
+        let end = begun.await;
+        self.read(at, end)
+    }
+
+    /// Sends it to somebody; says who of those tried that is.
+    pub(super) async fn begin(&mut self) -> Result<(usize, Begun), Status> {
         loop {
             let endpoint = self.pick().await?;
-            self.tried.push(Arc::clone(&endpoint));
-            let begun = match endpoint.begin(self.request()) {
-                Ok(begun) => begun,
-                Err(stayed) => {
-                    self.stay(stayed).await?;
-                    continue;
-                }
-            };
-            let since = endpoint.now();
-            let at = self.at.insert((endpoint, since));
-            let end = begun.await;
-            let endpoint = Arc::clone(&at.0);
-            self.at = None;
-            let took = Duration::from_nanos(endpoint.now().saturating_sub(since));
-            return self.read(end, &endpoint, took);
+            match self.begin_at(endpoint) {
+                Ok(begun) => return Ok(begun),
+                Err(stayed) => self.stay(stayed).await?,
+            }
         }
+    }
+
+    /// Sends it to one who was not tried, if there is one.
+    pub(super) fn begin_elsewhere(&mut self) -> Option<(usize, Begun)> {
+        let now = self.pool.snapshot();
+        let endpoint = self.pick_other(&now)?;
+        self.begin_at(endpoint).ok()
+    }
+
+    fn begin_at(&mut self, endpoint: Arc<Endpoint>) -> Result<(usize, Begun), NeverSent> {
+        let begun = endpoint.begin(self.request());
+        let since = begun.is_ok().then(|| endpoint.now());
+        self.tried.push(Tried { endpoint, since });
+        Ok((self.tried.len() - 1, begun?))
     }
 
     /// Somebody who is ready, and not tried yet if there is such a one.
@@ -143,15 +138,14 @@ impl<'a> Call<'a> {
     }
 
     fn pick_from(&self, now: &Snapshot) -> Option<Arc<Endpoint>> {
-        let picker = &self.calls.picker;
-        if !self.tried.is_empty() {
-            let is_new = |endpoint: &&Arc<Endpoint>| !self.tried.iter().any(|tried| Arc::ptr_eq(tried, endpoint));
-            let others: Vec<_> = now.ready.iter().filter(is_new).cloned().collect();
-            if let Some(endpoint) = picker.pick(&others, now.is_warming) {
-                return Some(Arc::clone(endpoint));
-            }
-        }
-        picker.pick(&now.ready, now.is_warming).cloned()
+        let other = if self.tried.is_empty() { None } else { self.pick_other(now) };
+        other.or_else(|| self.calls.picker.pick(&now.ready, now.is_warming).cloned())
+    }
+
+    fn pick_other(&self, now: &Snapshot) -> Option<Arc<Endpoint>> {
+        let is_new = |other: &&Arc<Endpoint>| !self.tried.iter().any(|tried| Arc::ptr_eq(&tried.endpoint, other));
+        let others: Vec<_> = now.ready.iter().filter(is_new).cloned().collect();
+        self.calls.picker.pick(&others, now.is_warming).cloned()
     }
 
     fn request(&self) -> Request<Body> {
@@ -180,55 +174,6 @@ impl<'a> Call<'a> {
             more => sleep(Duration::from_millis(1 << more.min(6)).min(NOTICED)).await,
         }
         Ok(())
-    }
-
-    /// Judges the server by what came.
-    fn read(
-        &self,
-        end: Result<Response<Incoming>, Failure>,
-        endpoint: &Arc<Endpoint>,
-        took: Duration,
-    ) -> Result<Response<Body>, Box<Failed>> {
-        let alarm = &self.calls.alarm;
-        let response = match end {
-            Ok(response) => response,
-            Err(failure) => {
-                let is_refused = failure.kind == FailureKind::Refused;
-                if matches!(failure.kind, FailureKind::Lost | FailureKind::Reset) {
-                    verdict::judge(endpoint, failure.status.code(), took, None, alarm);
-                }
-                let code = failure.status.code();
-                return Err(Box::new(Failed { code, pushback: None, is_refused, end: Err(failure.status) }));
-            }
-        };
-        let ended = verdict::code(response.headers());
-        if ended.is_none() && response.status() == StatusCode::OK {
-            latency::observe(endpoint.stats(), endpoint.now(), took);
-            self.outgoing.commit();
-            if let Some(throttle) = &self.calls.throttle {
-                throttle.succeeded();
-            }
-            let deadline = self.deadline.filter(|deadline| deadline.is_whole);
-            let (endpoint, alarm) = (Arc::clone(endpoint), Arc::clone(alarm));
-            return Ok(response.map(|body| Body::new(Answer::new(body, endpoint, alarm, deadline))));
-        }
-        let code = ended.unwrap_or_else(|| verdict::code_of_http(response.status()));
-        let pushback = Pushback::of(response.headers());
-        let wait = match pushback {
-            Some(Pushback::After(wait)) => Some(wait),
-            Some(Pushback::Never) | None => None,
-        };
-        if !verdict::judge(endpoint, code, took, wait, alarm) {
-            latency::observe(endpoint.stats(), endpoint.now(), took);
-        }
-        let end = match ended {
-            Some(_) => Ok(response.map(Body::new)),
-            None => {
-                let (address, status) = (endpoint.address(), response.status());
-                Err(Status::new(code, format!("{address} answered HTTP {status}, which is no answer of gRPC")))
-            }
-        };
-        Err(Box::new(Failed { code, pushback, is_refused: false, end }))
     }
 
     /// After which pause the call is made again; none if it is not.
@@ -263,10 +208,16 @@ impl<'a> Call<'a> {
     /// The time is up.
     pub(super) fn too_late(&mut self, deadline: Deadline) -> Status {
         let after = deadline.after;
-        if let Some((endpoint, since)) = self.at.take() {
-            let took = Duration::from_nanos(endpoint.now().saturating_sub(since));
-            verdict::judge(&endpoint, Code::DeadlineExceeded, took, None, &self.calls.alarm);
-            return Status::deadline_exceeded(format!("no answer from {} within {after:?}", endpoint.address()));
+        let mut silent = Vec::new();
+        for Tried { endpoint, since } in &mut self.tried {
+            if let Some(since) = since.take() {
+                let took = Duration::from_nanos(endpoint.now().saturating_sub(since));
+                verdict::judge(endpoint, Code::DeadlineExceeded, took, None, &self.calls.alarm);
+                silent.push(endpoint.address().to_string());
+            }
+        }
+        if !silent.is_empty() {
+            return Status::deadline_exceeded(format!("no answer from {} within {after:?}", silent.join(", ")));
         }
         let now = self.pool.snapshot();
         let last = self.last.take().unwrap_or_else(|| now.unavailable(&self.pool.shared().target));
@@ -277,10 +228,12 @@ impl<'a> Call<'a> {
 }
 
 impl Drop for Call<'_> {
-    /// A caller that goes while it waits has seen how long an answer takes at least.
+    /// Whoever goes while it waits has seen how long an answer takes at least.
     fn drop(&mut self) {
-        if let Some((endpoint, since)) = &self.at {
-            latency::at_least(endpoint.stats(), endpoint.now(), *since);
+        for Tried { endpoint, since } in &self.tried {
+            if let Some(since) = since {
+                latency::at_least(endpoint.stats(), endpoint.now(), *since);
+            }
         }
     }
 }

@@ -72,7 +72,8 @@ async fn an_answer_that_is_none_of_grpc_is_told_as_what_it_means_and_made_again(
     let server = Scripted::start([Act::Http(404)]).await;
     let error = call(&channel(&[&server], RETRIES)).await.unwrap_err();
     assert_eq!(error.code(), Code::Unimplemented);
-    let told = format!("{} answered HTTP 404 Not Found, which is no answer of gRPC", server.address);
+    let told =
+        format!("{} answered HTTP 404 Not Found, which is no answer of gRPC; is it the right port?", server.address);
     assert_eq!(error.message(), told);
 }
 
@@ -173,4 +174,57 @@ async fn a_stream_that_is_too_long_to_keep_is_sent_once() {
     });
     assert_eq!(calling.await.unwrap_err().code(), Code::Unavailable);
     assert_eq!(attempts(&server), 1);
+}
+
+const HEDGES: &str = r#"{"loadBalancingConfig":[{"pick_first":{}}],"methodConfig":[{"name":[{}],"hedgingPolicy":
+    {"maxAttempts":3,"hedgingDelay":"0.05s","nonFatalStatusCodes":["UNAVAILABLE"]}}]}"#;
+
+/// A channel that picks the first of these, and knows all.
+async fn first_of(servers: &[&Scripted], config: &str) -> Channel {
+    let channel = channel(servers, config);
+    channel.connect();
+    crate::support::eventually(async || {
+        let dump = channel.dump();
+        dump.endpoints.iter().filter(|endpoint| endpoint.phase == campus_client::Phase::Ready).count() == servers.len()
+    })
+    .await;
+    channel
+}
+
+#[tokio::test]
+async fn a_hedged_call_is_answered_by_another_server_while_the_first_says_nothing() {
+    let (stalled, good) = (Scripted::with([], Act::Hang).await, Scripted::start([]).await);
+    let channel = first_of(&[&stalled, &good], HEDGES).await;
+    for _ in 0..5 {
+        call(&channel).await.unwrap();
+    }
+    assert_eq!((attempts(&stalled), attempts(&good)), (5, 5));
+    assert_eq!(good.headers("grpc-previous-rpc-attempts")[0].as_deref(), Some("1"));
+    assert!(channel.dump().endpoints.iter().all(|endpoint| endpoint.in_flight == 0), "the late ones are cancelled");
+}
+
+#[tokio::test]
+async fn a_hedged_call_that_is_answered_in_time_is_made_once() {
+    let (one, other) = (Scripted::start([]).await, Scripted::start([]).await);
+    let patient = HEDGES.replace("0.05s", "5s");
+    call(&first_of(&[&one, &other], &patient).await).await.unwrap();
+    assert_eq!((attempts(&one), attempts(&other)), (1, 0));
+}
+
+#[tokio::test]
+async fn a_hedged_call_goes_on_at_once_after_a_failure_that_is_not_fatal_and_ends_with_one_that_is() {
+    let patient = HEDGES.replace("0.05s", "60s");
+    let (bad, good) = (Scripted::with([], UNAVAILABLE).await, Scripted::start([]).await);
+    call(&first_of(&[&bad, &good], &patient).await).await.unwrap();
+    let fatal = Scripted::with([], Act::Fail(Code::Internal, None)).await;
+    let error = call(&first_of(&[&fatal, &good], &patient).await).await.unwrap_err();
+    assert_eq!((error.code(), attempts(&good)), (Code::Internal, 1));
+    let error = call(&first_of(&[&bad, &Scripted::with([], UNAVAILABLE).await], &patient).await).await.unwrap_err();
+    assert_eq!((error.code(), error.message()), (Code::Unavailable, "as scripted"));
+}
+
+#[tokio::test]
+async fn a_hedged_call_that_the_only_server_refused_is_made_again_there() {
+    let server = Scripted::start([Act::Refuse]).await;
+    call(&channel(&[&server], HEDGES)).await.unwrap();
 }
