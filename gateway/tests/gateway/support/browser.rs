@@ -28,7 +28,8 @@ impl Browser {
         let mut command = Command::new("chromedriver");
         let command = command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let Ok(mut driver) = command.spawn() else {
-            let what = "the gateway in a browser: there is no chromedriver; install chromium-driver and run make test again";
+            let what =
+                "the gateway in a browser: there is no chromedriver; install chromium-driver and run make test again";
             campus_testkit::left_out(what);
             return None;
         };
@@ -55,7 +56,8 @@ impl Browser {
         stream.read_to_end(&mut answer).unwrap();
         let text = String::from_utf8(answer).unwrap();
         let (_, body) = text.split_once("\r\n\r\n").unwrap();
-        let value = serde_json::from_str::<Value>(body).unwrap_or_else(|error| panic!("{error}: {text}"))["value"].take();
+        let value =
+            serde_json::from_str::<Value>(body).unwrap_or_else(|error| panic!("{error}: {text}"))["value"].take();
         assert!(value.get("error").is_none(), "{method} {path}: {value}");
         value
     }
@@ -81,7 +83,11 @@ impl Browser {
             if !matches!(value, Value::Null | Value::Bool(false)) {
                 return value;
             }
-            assert!(begun.elapsed() < PATIENCE, "waited in vain for: {script}\n{}", self.run("return document.body.innerText"));
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "waited in vain for: {script}\n{}",
+                self.run("return document.body.innerText")
+            );
         }
     }
 
