@@ -18,7 +18,7 @@ mod stream;
 mod unary;
 mod web;
 
-pub use backend::Backend;
+pub use backend::{Backend, BackendError};
 pub use gateway::{BuildError, Gateway};
 pub use program::main;
 pub use settings::{BadOrigin, CorsConfig, Origin, RestConfig};

@@ -12,6 +12,7 @@ mod bind;
 mod contract;
 mod http;
 mod mask;
+mod program;
 mod route;
 mod support;
 mod unary;
