@@ -73,14 +73,11 @@ impl Backend {
             "backoffMultiplier": 2,
             "retryableStatusCodes": ["UNAVAILABLE"],
         });
-        let mut config = json!({ "retryThrottling": { "maxTokens": 100, "tokenRatio": 0.2 } });
-        if !names.is_empty() {
-            config["methodConfig"] = json!([{ "name": names, "retryPolicy": retry }]);
-        }
-        if !self.target.starts_with("in-process:") {
-            config["healthCheckConfig"] = json!({ "serviceName": "" });
-        }
-        config.to_string()
+        let health = if self.target.starts_with("in-process:") { json!({}) } else { json!({ "serviceName": "" }) };
+        // A config without names would be one for every method.
+        let methods = if names.is_empty() { json!([]) } else { json!([{ "name": names, "retryPolicy": retry }]) };
+        let throttling = json!({ "maxTokens": 100, "tokenRatio": 0.2 });
+        json!({ "methodConfig": methods, "retryThrottling": throttling, "healthCheckConfig": health }).to_string()
     }
 }
 

@@ -5,6 +5,7 @@
 //! start and know no service by name. A [`Gateway`] is what `campus_chassis::AppBuilder::web` takes: it sends the messages
 //! to its [`Backend`]s and speaks HTTP as people expect it.
 
+mod answer;
 mod backend;
 pub mod bind;
 mod code;
@@ -12,6 +13,7 @@ mod fault;
 mod gateway;
 mod grpc;
 mod program;
+mod request;
 pub mod route;
 mod settings;
 mod stream;

@@ -7,6 +7,7 @@
 
 mod access;
 mod canonical;
+mod comments;
 mod error;
 mod json;
 mod load;

@@ -10,6 +10,7 @@ use prost_reflect::{
 use crate::{
     EnumType, EnumValue, Field, HttpRule, Kind, MapType, MessageType, Method, Oneof, ResourceType, Schema, SchemaError,
     Service,
+    comments::comments,
     json::quote,
     table::{Contents, Enum, Message, WellKnown},
 };
@@ -47,7 +48,7 @@ impl<'a> Loader<'a> {
     }
 
     fn load(&self) -> Result<Schema, SchemaError> {
-        let mut contents = Contents::default();
+        let mut contents = Contents { comments: comments(self.pool), ..Contents::default() };
         for descriptor in self.pool.all_messages() {
             let message = self.message(&descriptor)?;
             let handle = self.handle(&descriptor);

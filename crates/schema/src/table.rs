@@ -17,6 +17,7 @@ pub struct Schema(pub(crate) &'static OnceLock<Contents>);
 pub(crate) struct Contents {
     pub(crate) messages: BTreeMap<&'static str, MessageType>,
     pub(crate) services: Vec<Service>,
+    pub(crate) comments: BTreeMap<&'static str, &'static str>,
 }
 
 impl Schema {
@@ -37,6 +38,12 @@ impl Schema {
     /// Every service, in the order of the descriptors.
     pub fn services(self) -> &'static [Service] {
         &self.contents().services
+    }
+
+    /// What the proto file says of a service, method, message, field, enum or value, by full name, such as
+    /// `campus.employee.v1.Employee.name`; a value stands below its enum. None where the descriptors keep no comments.
+    pub fn comment(self, full_name: &str) -> Option<&'static str> {
+        self.contents().comments.get(full_name).copied()
     }
 
     /// The service of a full name such as `campus.employee.v1.EmployeeService`.

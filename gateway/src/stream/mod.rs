@@ -12,6 +12,7 @@ mod upload;
 
 use std::{future::poll_fn, sync::Arc, time::Duration};
 
+use campus_schema::JsonOptions;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 use tokio::{sync::oneshot, time};
@@ -26,10 +27,11 @@ use self::{
 };
 pub(crate) use self::{format::OFFERED, resume::Resume};
 use crate::{
+    answer,
     bind::Bound,
     fault::Fault,
     gateway::{Exchange, Gateway, Plan},
-    grpc, unary,
+    grpc, request,
     web::{
         coding::{Coding, Packer},
         deadline::Time,
@@ -57,20 +59,23 @@ async fn begin(exchange: Exchange, asked: Option<Time>) -> Result<Response<Body>
     metadata.extend(asked.map(|time| (GRPC_TIMEOUT, time.header())));
     let accepted = Format::accepted(&head.headers);
     if route.method.server_streaming && !plan.raw.reply && accepted.is_none() {
-        return Err(unary::not_acceptable(&OFFERED));
+        return Err(answer::not_acceptable(&OFFERED));
     }
     take_up(plan, &head.headers, &mut bound)?;
+    let form = answer::Form::new((&gateway, route, plan), &bound, &head);
+    // A record is one line in every form.
+    let options = JsonOptions { indent: None, ..bound.json_options(JsonOptions::default()) };
     let (messages, mut upload) = if route.method.client_streaming {
         let (upload, learns) = Upload::new((&gateway, route), bound, &head.headers, body)?;
         (Body::new(upload), Some(learns))
     } else {
-        let message = unary::message((&gateway, route), &bound, &head.headers, body).await?;
+        let message = request::message((&gateway, route), &bound, &head.headers, body).await?;
         (Body::new(Full::new(message)), None)
     };
     let request = grpc::request(plan.uri.clone(), metadata, messages);
     if !route.method.server_streaming {
         let reply = grpc::one(channel, request).await.map_err(|failed| blamed(&mut upload, failed))?;
-        return unary::reply_to(route, plan, &head, &reply, gateway.table.config.compress_over.0);
+        return form.answer(&reply);
     }
     let opened = async { grpc::opened(channel.clone().call(request).await?) };
     let (metadata, body) = opened.await.map_err(|failed| blamed(&mut upload, failed))?;
@@ -80,7 +85,7 @@ async fn begin(exchange: Exchange, asked: Option<Time>) -> Result<Response<Body>
     if let Some(Next::End(status, trailers)) = &first {
         if status.code() != Code::Ok {
             let (status, trailers) = (status.clone(), trailers.clone());
-            return Err(blamed(&mut upload, grpc::Failed { status, head: metadata, trailers }));
+            return Err(blamed(&mut upload, grpc::Failed::new(status, metadata, trailers)));
         }
         if matches!(format, Some((Format::Events, _))) {
             return Ok(nothing_more());
@@ -88,10 +93,10 @@ async fn begin(exchange: Exchange, asked: Option<Time>) -> Result<Response<Body>
     }
     let kind = match (&format, &first) {
         (Some((_, kind)), _) => kind.clone(),
-        (None, Some(Next::Message(message))) => unary::type_of(route.raw_reply(message).as_ref()),
-        (None, _) => unary::type_of(None),
+        (None, Some(Next::Message(message))) => answer::type_of(route.raw_reply(message).as_ref()),
+        (None, _) => answer::type_of(None),
     };
-    let asked = Asked { format: format.map(|(format, _)| format), kind, deadline: asked };
+    let asked = Asked { format: format.map(|(format, _)| format), options, kind, deadline: asked };
     let mut response = asked.response(&gateway, route.index, &head.headers, (source, first, upload));
     metadata::of_reply(&metadata, response.headers_mut());
     Ok(response)
@@ -114,7 +119,7 @@ async fn first(source: &mut Source, is_raw: bool) -> Option<Next> {
 /// Whose fault it is that a call failed: a request that was not what it should be has ended the call.
 fn blamed(upload: &mut Option<oneshot::Receiver<Fault>>, failed: grpc::Failed) -> Fault {
     let told = upload.as_mut().and_then(|upload| upload.try_recv().ok());
-    told.unwrap_or_else(|| unary::failed(failed))
+    told.unwrap_or_else(|| answer::failed(failed))
 }
 
 /// The answer that makes a browser stop to ask for more of a stream (HTML Standard, 9.2.2).
@@ -128,6 +133,7 @@ fn nothing_more() -> Response<Body> {
 struct Asked {
     /// `None` is raw bytes.
     format: Option<Format>,
+    options: JsonOptions,
     kind: HeaderValue,
     deadline: Option<Time>,
 }
@@ -140,7 +146,7 @@ impl Asked {
         headers: &HeaderMap,
         (source, first, upload): (Source, Option<Next>, Option<oneshot::Receiver<Fault>>),
     ) -> Response<Body> {
-        let Self { format, kind, deadline } = self;
+        let Self { format, options, kind, deadline } = self;
         let is_events = format == Some(Format::Events);
         // Compressing events one by one gains little, and takes memory for as long as somebody watches.
         let coding = Coding::accepted(headers).filter(|_| format.is_some() && !is_events);
@@ -168,6 +174,7 @@ impl Asked {
             source: Some(source),
             first,
             format,
+            options,
             packer: packed.map(|(_, packer)| packer),
             upload,
             deadline: deadline.map(|time| Box::pin(time::sleep(time.whole))),

@@ -44,6 +44,7 @@ pub(super) struct Reply {
     pub(super) first: Option<Next>,
     /// `None` is raw bytes.
     pub(super) format: Option<Format>,
+    pub(super) options: JsonOptions,
     pub(super) packer: Option<Packer>,
     /// What is wrong with the stream that the client sends.
     pub(super) upload: Option<oneshot::Receiver<Fault>>,
@@ -87,7 +88,7 @@ impl Reply {
         let start = text.len();
         let written = self.known().map_or(Ok(()), |(route, plan)| {
             format.before(self.is_first, &mut text);
-            route.reply(message, &JsonOptions::default(), &mut text)?;
+            route.reply(message, &self.options, &mut text)?;
             let resume = plan.resume.as_ref().filter(|_| format == Format::Events);
             let id = resume.and_then(|resume| resume.place(route.method.output, message));
             format.behind(id, &mut text);

@@ -1,6 +1,7 @@
 //! The gateway in front of real services.
 
 #![expect(
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
@@ -14,5 +15,7 @@ mod http;
 mod mask;
 mod program;
 mod route;
+mod stream;
 mod support;
 mod unary;
+mod upload;
