@@ -1,6 +1,7 @@
 //! The gateway in front of real services.
 
 #![expect(
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
@@ -15,6 +16,7 @@ mod http;
 mod mask;
 mod openapi;
 mod page;
+mod program;
 mod route;
 mod stream;
 mod support;

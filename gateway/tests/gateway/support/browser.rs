@@ -28,7 +28,8 @@ impl Browser {
         let mut command = Command::new("chromedriver");
         let command = command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let Ok(mut driver) = command.spawn() else {
-            let what = "the gateway in a browser: there is no chromedriver; install chromium-driver and run make test again";
+            let what =
+                "the gateway in a browser: there is no chromedriver; install chromium-driver and run make test again";
             campus_testkit::left_out(what);
             return None;
         };
@@ -91,7 +92,11 @@ impl Browser {
             if !matches!(value, Value::Null | Value::Bool(false)) {
                 return value;
             }
-            assert!(begun.elapsed() < PATIENCE, "waited in vain for: {script}\n{}", self.run("return document.body.innerText"));
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "waited in vain for: {script}\n{}",
+                self.run("return document.body.innerText")
+            );
         }
     }
 

@@ -48,8 +48,7 @@ impl Open {
     pub(crate) async fn post(addr: SocketAddr, target: &str, headers: &[(&str, &str)]) -> (Pieces, Self) {
         let (pieces, body) = mpsc::channel(16);
         let stream = TcpStream::connect(addr).await.unwrap();
-        let (mut sender, connection) =
-            http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
         let request = Request::post(format!("http://test{target}"));
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
