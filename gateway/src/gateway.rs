@@ -13,6 +13,8 @@ use crate::{
     backend::{BackendError, assign},
     bind::{Bound, FieldPath, Raw},
     fault::Fault,
+    openapi::{BadExample, Document},
+    page::Pages,
     route::{BadRoutes, Found, Route, Routes},
     stream, unary,
     web::{cors, cors::Cors},
@@ -40,6 +42,7 @@ pub(crate) struct Table {
     pub(crate) plans: Vec<Plan>,
     /// Where types are looked up: those that are served, then those that are built in.
     pub(crate) schemas: Vec<Schema>,
+    pages: Pages,
     cors: Option<Cors>,
     /// Each with its service config.
     backends: Vec<(Backend, String)>,
@@ -76,6 +79,9 @@ pub enum BuildError {
     /// Of the descriptors that are built in.
     #[error(transparent)]
     Schema(#[from] SchemaError),
+    /// Of the OpenAPI document.
+    #[error(transparent)]
+    Example(#[from] BadExample),
 }
 
 impl Gateway {
@@ -88,13 +94,14 @@ impl Gateway {
         let routes = Routes::build(assigned.iter().map(|(service, _)| *service))?;
         let backend = |route: &Route| assigned.iter().find(|(s, _)| s.full_name == route.service.full_name);
         let plan = |route: &Route| Plan::new(route, backend(route).map_or(0, |(_, place)| *place));
-        let plans = routes.all().iter().map(plan).collect();
+        let plans: Vec<Plan> = routes.all().iter().map(plan).collect();
         let configured = |(place, backend): (usize, &Backend)| {
             let services: Vec<_> =
                 assigned.iter().filter(|(_, of)| *of == place).map(|(service, _)| *service).collect();
             (backend.clone(), backend.service_config(&services))
         };
         let table = Table {
+            pages: Pages::new(Document::new(&routes, &plans, schema)?),
             cors: Cors::new(&config.cors),
             config: config.clone(),
             schemas: vec![schema, Schema::from_descriptors(campus_proto::DESCRIPTORS)?],
@@ -161,6 +168,8 @@ pub(crate) enum Purpose {
     Options(String),
     /// A page that asks whether it may.
     Preflight(String),
+    /// A page of the gateway itself.
+    Page(usize),
     /// Nothing there is.
     Lost(Fault),
 }
@@ -191,7 +200,11 @@ impl Table {
                 Err(violations) => Err((Some(route.index), violations.into())),
             },
             Found::OtherMethods(methods) => Err((None, not_allowed(&head.method, &methods))),
-            Found::Nothing => Err((None, self.nothing(path))),
+            Found::Nothing => match self.pages.find(path) {
+                Some(page) if *method == Method::GET => Ok(Purpose::Page(page)),
+                Some(_) => Err((None, not_allowed(&head.method, &[&Method::GET]))),
+                None => Err((None, self.nothing(path))),
+            },
         }
     }
 
@@ -201,7 +214,10 @@ impl Table {
     }
 
     fn options(&self, head: &request::Parts, path: &str) -> Result<Purpose, Fault> {
-        let methods = self.routes.methods(path);
+        let mut methods = self.routes.methods(path);
+        if methods.is_empty() {
+            methods.extend(self.pages.find(path).map(|_| &Method::GET));
+        }
         if methods.is_empty() && path != "*" {
             return Err(self.nothing(path));
         }
@@ -269,6 +285,7 @@ impl Gateway {
                 Some(cors) => return cors.preflight(&head.headers, &methods),
                 None => Ok(options(&methods)),
             },
+            Purpose::Page(place) => Ok(self.table.pages.answer(place, &head.headers)),
             Purpose::Lost(fault) => Err(fault),
         };
         let mut response = outcome.unwrap_or_else(|fault| fault.response(&self.table.schemas));

@@ -12,6 +12,8 @@ mod code;
 mod fault;
 mod gateway;
 mod grpc;
+mod openapi;
+mod page;
 mod program;
 mod request;
 pub mod route;
@@ -22,5 +24,6 @@ mod web;
 
 pub use backend::{Backend, BackendError};
 pub use gateway::{BuildError, Gateway};
+pub use openapi::BadExample;
 pub use program::main;
 pub use settings::{BadOrigin, CorsConfig, Origin, RestConfig};

@@ -10,13 +10,15 @@ use std::fmt;
 
 use campus_schema::{Field, MessageType, Method, Service};
 
-use self::template::Template;
 use self::trie::Node;
 pub use self::{
     build::{BadRoutes, Fault},
     path::Captured,
 };
-pub(crate) use self::{path::decode, template::Variable};
+pub(crate) use self::{
+    path::decode,
+    template::{Edge, Segment, Template, Variable},
+};
 use crate::bind::FieldPath;
 
 /// Every way to reach a method.
@@ -45,7 +47,7 @@ pub struct Route {
     pub body: Body,
     /// The field of the reply that the body of the answer is; `None` is the whole reply.
     pub response_body: Option<&'static Field>,
-    pattern: Template,
+    pub(crate) pattern: Template,
     pub(crate) variables: Vec<(Variable, FieldPath)>,
     pub(crate) mask: Option<&'static Field>,
 }

@@ -23,7 +23,7 @@ use self::{
     format::Format,
     reply::Reply,
     source::{Next, Source},
-    upload::Upload,
+    upload::{Bad, Upload},
 };
 pub(crate) use self::{format::OFFERED, resume::Resume};
 use crate::{
@@ -74,18 +74,23 @@ async fn begin(exchange: Exchange, asked: Option<Time>) -> Result<Response<Body>
     };
     let request = grpc::request(plan.uri.clone(), metadata, messages);
     if !route.method.server_streaming {
-        let reply = grpc::one(channel, request).await.map_err(|failed| blamed(&mut upload, failed))?;
-        return form.answer(&reply);
+        return match grpc::one(channel, request).await {
+            Ok(reply) => form.answer(&reply),
+            Err(failed) => Err(blamed(&mut upload, failed).await),
+        };
     }
     let opened = async { grpc::opened(channel.clone().call(request).await?) };
-    let (metadata, body) = opened.await.map_err(|failed| blamed(&mut upload, failed))?;
+    let (metadata, body) = match opened.await {
+        Ok(opened) => opened,
+        Err(failed) => return Err(blamed(&mut upload, failed).await),
+    };
     let mut source = Source::new(body);
     let first = first(&mut source, plan.raw.reply).await;
     let format = accepted.filter(|_| !plan.raw.reply);
     if let Some(Next::End(status, trailers)) = &first {
         if status.code() != Code::Ok {
             let (status, trailers) = (status.clone(), trailers.clone());
-            return Err(blamed(&mut upload, grpc::Failed::new(status, metadata, trailers)));
+            return Err(blamed(&mut upload, grpc::Failed::new(status, metadata, trailers)).await);
         }
         if matches!(format, Some((Format::Events, _))) {
             return Ok(nothing_more());
@@ -117,9 +122,11 @@ async fn first(source: &mut Source, is_raw: bool) -> Option<Next> {
 }
 
 /// Whose fault it is that a call failed: a request that was not what it should be has ended the call.
-fn blamed(upload: &mut Option<oneshot::Receiver<Fault>>, failed: grpc::Failed) -> Fault {
-    let told = upload.as_mut().and_then(|upload| upload.try_recv().ok());
-    told.unwrap_or_else(|| answer::failed(failed))
+async fn blamed(upload: &mut Option<oneshot::Receiver<Bad>>, failed: grpc::Failed) -> Fault {
+    match upload.as_mut().and_then(|upload| upload.try_recv().ok()) {
+        Some(bad) => bad.heard().await,
+        None => answer::failed(failed),
+    }
 }
 
 /// The answer that makes a browser stop to ask for more of a stream (HTML Standard, 9.2.2).
@@ -144,7 +151,7 @@ impl Asked {
         gateway: &Arc<Gateway>,
         route: usize,
         headers: &HeaderMap,
-        (source, first, upload): (Source, Option<Next>, Option<oneshot::Receiver<Fault>>),
+        (source, first, upload): (Source, Option<Next>, Option<oneshot::Receiver<Bad>>),
     ) -> Response<Body> {
         let Self { format, options, kind, deadline } = self;
         let is_events = format == Some(Format::Events);

@@ -20,9 +20,9 @@ use tonic::{Code, Status};
 use super::{
     format::Format,
     source::{Next, Source},
+    upload::Bad,
 };
 use crate::{
-    fault::Fault,
     gateway::{Gateway, Plan},
     route::Route,
     web::coding::Packer,
@@ -47,7 +47,7 @@ pub(super) struct Reply {
     pub(super) options: JsonOptions,
     pub(super) packer: Option<Packer>,
     /// What is wrong with the stream that the client sends.
-    pub(super) upload: Option<oneshot::Receiver<Fault>>,
+    pub(super) upload: Option<oneshot::Receiver<Bad>>,
     /// Until when all of it has to be over.
     pub(super) deadline: Option<Pin<Box<Sleep>>>,
     pub(super) wants_trailers: bool,
@@ -107,9 +107,9 @@ impl Reply {
     fn end(&mut self, mut status: Status) {
         self.source = None;
         if status.code() != Code::Ok
-            && let Some(fault) = self.upload.as_mut().and_then(|upload| upload.try_recv().ok())
+            && let Some(bad) = self.upload.as_mut().and_then(|upload| upload.try_recv().ok())
         {
-            status = fault.status().clone();
+            status = bad.fault.status().clone();
         }
         if let Some(format) = self.format {
             format.end(&status, self.is_first, &self.gateway.table, &mut self.text);

@@ -1,16 +1,18 @@
 //! A stream of requests: JSON values, or raw bytes, as the messages of a gRPC call.
 
 use std::{
+    future::poll_fn,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::{BufMut, Bytes};
 use campus_chassis::WebBody;
 use http::{HeaderMap, StatusCode, header};
 use http_body::{Body as HttpBody, Frame};
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time};
 use tonic::{Code, Status};
 
 use super::records::{Form, Problem, Record, Records};
@@ -29,13 +31,17 @@ const SLAB: usize = 32 << 10;
 /// Compressed bytes are unpacked so many at a time, and may become so many: memory is bounded whatever they hold.
 const PACKED: usize = 512;
 const UNPACKED: usize = 8 << 20;
+/// So much of a bad request is read and thrown away, for so long.
+const LINGER_BYTES: usize = 4 << 20;
+const LINGER_TIME: Duration = Duration::from_secs(1);
 
 /// What goes to the server. It is read no faster than the server takes it.
 pub(super) struct Upload {
     gateway: Arc<Gateway>,
     route: usize,
     bound: Bound,
-    body: WebBody,
+    /// None when it was given up.
+    body: Option<WebBody>,
     /// Compressed bytes that are not unpacked yet, and what unpacks them.
     packed: Bytes,
     unpacker: Option<(Coding, Unpacker)>,
@@ -45,7 +51,34 @@ pub(super) struct Upload {
     slab: Vec<u8>,
     ended: bool,
     /// Whom a fault of the request is told to: to the server it is just a stream that was given up.
-    fault: Option<oneshot::Sender<Fault>>,
+    fault: Option<oneshot::Sender<Bad>>,
+}
+
+/// A request that was found bad while it was sent.
+pub(super) struct Bad {
+    pub(super) fault: Fault,
+    /// What its client may still be sending.
+    rest: Option<WebBody>,
+}
+
+impl Bad {
+    /// The fault, once the client is likely to hear it. One of HTTP/1.1 that is still sending when the connection is closed
+    /// may lose the answer.
+    pub(super) async fn heard(mut self) -> Fault {
+        let Some(rest) = &mut self.rest else { return self.fault };
+        let mut left = LINGER_BYTES;
+        let drained = async {
+            while let Some(Ok(frame)) = poll_fn(|cx| Pin::new(&mut *rest).poll_frame(cx)).await {
+                let read = frame.data_ref().map_or(0, Bytes::len);
+                match left.checked_sub(read) {
+                    Some(less) => left = less,
+                    None => break,
+                }
+            }
+        };
+        let _ = time::timeout(LINGER_TIME, drained).await;
+        self.fault
+    }
 }
 
 impl Upload {
@@ -58,7 +91,7 @@ impl Upload {
         bound: Bound,
         headers: &HeaderMap,
         body: WebBody,
-    ) -> Result<(Self, oneshot::Receiver<Fault>), Fault> {
+    ) -> Result<(Self, oneshot::Receiver<Bad>), Fault> {
         let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let is_raw = route.raw().request;
         let form = if is_raw { Form::Any } else { form(kind)? };
@@ -70,7 +103,7 @@ impl Upload {
             gateway: Arc::clone(gateway),
             route: route.index,
             bound,
-            body,
+            body: Some(body),
             packed: Bytes::new(),
             unpacker: unpacker.map_err(|_| damaged())?,
             records: Records::new(form, limit),
@@ -136,7 +169,8 @@ impl Upload {
             if self.unpack()? {
                 continue;
             }
-            let frame = match Pin::new(&mut self.body).poll_frame(cx) {
+            let Some(body) = &mut self.body else { break };
+            let frame = match Pin::new(body).poll_frame(cx) {
                 Poll::Ready(frame) => frame,
                 Poll::Pending if self.slab.is_empty() => return Poll::Pending,
                 Poll::Pending => break,
@@ -168,7 +202,7 @@ impl HttpBody for Upload {
             this.ended = true;
             this.slab.clear();
             if let Some(told) = this.fault.take() {
-                let _ = told.send(fault);
+                let _ = told.send(Bad { fault, rest: this.body.take() });
             }
             return Poll::Ready(Some(Err(Status::cancelled("the request was not what it should be"))));
         }

@@ -9,10 +9,13 @@
 )]
 
 mod bind;
+mod browser;
 #[path = "../contract/mod.rs"]
 mod contract;
 mod http;
 mod mask;
+mod openapi;
+mod page;
 mod program;
 mod route;
 mod stream;

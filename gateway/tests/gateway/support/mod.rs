@@ -1,8 +1,10 @@
 //! Real services with a gateway, and a client of HTTP.
 
+mod browser;
 mod http;
 mod open;
 
+pub(crate) use browser::{Browser, Wire};
 pub(crate) use http::{Answer, Client};
 pub(crate) use open::Open;
 
