@@ -260,7 +260,7 @@ fn enum_type(descriptor: &EnumDescriptor) -> EnumType {
 }
 
 fn json_key(name: &str) -> &'static str {
-    let mut key = String::new();
+    let mut key = String::from(",");
     quote(&mut key, name);
     key.push(':');
     key.leak()

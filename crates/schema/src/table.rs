@@ -176,7 +176,7 @@ pub struct Field {
     pub name: &'static str,
     /// Name in JSON.
     pub json_name: &'static str,
-    /// The JSON name as JSON has it: in quotes, with the colon.
+    /// The JSON name as JSON has it behind another member: a comma, the name in quotes, the colon.
     pub(crate) json_key: &'static str,
     /// What one value is.
     pub kind: Kind,

@@ -4,9 +4,15 @@ use campus_schema::nearest;
 
 use super::{Route, Routes, template::Segment};
 
+/// A path that is longer was not mistyped but made up.
+const LONGEST: usize = 512;
+
 impl Routes {
     /// The path with the one segment or verb put right that no route has, if there is a route that is otherwise the same.
     pub fn nearest(&self, path: &str) -> Option<String> {
+        if path.len() > LONGEST {
+            return None;
+        }
         let mut slips: Vec<Slip<'_>> = self.routes.iter().filter_map(|route| slip(route, path)).collect();
         slips.sort_by_key(|slip| slip.wrong);
         slips.chunk_by(|one, other| one.wrong == other.wrong).find_map(|same| {

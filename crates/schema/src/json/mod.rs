@@ -4,6 +4,7 @@
 
 mod any;
 mod known;
+mod many;
 mod paths;
 mod read;
 mod scalar;
@@ -45,7 +46,8 @@ impl MessageType {
         write::write(self, message, options, out, |writer, bytes| writer.message(self, bytes, 0))
     }
 
-    /// Appends the JSON of the value that a field of this message has, its default where it is not set.
+    /// Appends the JSON of the value that a field of this message has. Where it is not set that is its default, `{}` for a
+    /// message, or `null` where the default means something else.
     ///
     /// # Errors
     /// As [`Self::to_json`]. Nothing is appended then.

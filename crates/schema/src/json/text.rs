@@ -2,6 +2,7 @@
 
 /// Appends a JSON string.
 pub(crate) fn quote(out: &mut String, text: &str) {
+    out.reserve(text.len() + 2);
     out.push('"');
     // Without an exit on the way, so that many bytes are looked at in one step.
     let plain = |bytes: &[u8]| !bytes.iter().fold(false, |special, byte| special | is_special(*byte));

@@ -7,10 +7,10 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 
 use super::{JsonOptions, read::Numbers, scalar::NULL_VALUE, text};
 use crate::{
-    DEPTH_LIMIT, Field, Kind, Malformed, MapType, MessageType, Value,
-    canonical::{Key, TOO_DEEP, within},
+    DEPTH_LIMIT, Field, Kind, Malformed, MessageType, Value,
+    canonical::{TOO_DEEP, within},
     table::WellKnown,
-    value::{default_of, items},
+    value::default_of,
     wire::{Parts, WireValue},
 };
 
@@ -33,7 +33,7 @@ impl Stop {
         self.map(|fault| fault.inside(step))
     }
 
-    fn within(self, field: &Field, index: usize) -> Self {
+    pub(super) fn within(self, field: &Field, index: usize) -> Self {
         self.map(|fault| within(fault, field, index))
     }
 
@@ -144,8 +144,7 @@ impl Writer<'_> {
             return Ok(());
         }
         for field in message.fields().get(places).unwrap_or_default().iter().filter(|field| !field.presence) {
-            self.item(list);
-            self.key(field);
+            self.key(list, field);
             self.unset(field)?;
         }
         Ok(())
@@ -156,6 +155,8 @@ impl Writer<'_> {
         match field.kind {
             Kind::Map(_) => self.out.push_str("{}"),
             _ if field.repeated => self.out.push_str("[]"),
+            Kind::Message(message) if message.well_known().is_none() => self.out.push_str("{}"),
+            _ if field.presence => self.out.push_str("null"),
             kind => return self.value(kind, Value::of(kind, default_of(kind))?, 0),
         }
         Ok(())
@@ -176,108 +177,13 @@ impl Writer<'_> {
             if !field.presence && !self.options.emit_defaults && value.is_some_and(|value| value.is_default()) {
                 return Ok(());
             }
-            self.item(list);
-            self.key(field);
+            self.key(list, field);
         }
         match (field.kind, value) {
             (kind, Some(value)) => self.value(kind, value, depth).map_err(|stop| stop.inside(field.name)),
             (Kind::Map(map), None) => self.map(field, map, first, rest, depth),
             (kind, None) => self.list(field, kind, first, rest, depth),
         }
-    }
-
-    fn list(&mut self, field: &Field, kind: Kind, first: WireValue<'_>, rest: &mut Parts<'_>, depth: usize) -> Written {
-        let mut list = self.open('[');
-        let mut index = 0;
-        let mut next = Some(first);
-        while let Some(value) = next {
-            match value {
-                // No value at all: canonical bytes would not have the field.
-                WireValue::Len([]) if kind.is_packable() => return Err(Stop::Disorder),
-                WireValue::Len(run) if kind.is_packable() => {
-                    for item in items(kind, run) {
-                        self.item(&mut list);
-                        let item = item.and_then(|item| Value::of(kind, item)).map_err(|it| fault(it, field))?;
-                        self.value(kind, item, depth)?;
-                    }
-                }
-                value => {
-                    self.item(&mut list);
-                    let value = Value::of(kind, value).map_err(|it| Stop::from(it).within(field, index))?;
-                    self.value(kind, value, depth).map_err(|stop| stop.within(field, index))?;
-                    index += 1;
-                }
-            }
-            next = another(rest, field)?;
-        }
-        self.close(&list, ']');
-        Ok(())
-    }
-
-    fn map(
-        &mut self,
-        field: &Field,
-        map: MapType,
-        first: WireValue<'_>,
-        rest: &mut Parts<'_>,
-        depth: usize,
-    ) -> Written {
-        let mut list = self.open('{');
-        let mut next = Some(first);
-        let mut last = None;
-        let mut index = 0;
-        while let Some(entry) = next {
-            self.item(&mut list);
-            let key = self.entry(map, entry, last, depth + 1).map_err(|stop| stop.within(field, index))?;
-            last = Some(key);
-            index += 1;
-            next = another(rest, field)?;
-        }
-        self.close(&list, '}');
-        Ok(())
-    }
-
-    fn entry<'v>(
-        &mut self,
-        map: MapType,
-        entry: WireValue<'v>,
-        last: Option<Key<'v>>,
-        depth: usize,
-    ) -> Result<Key<'v>, Stop> {
-        let Value::Message(entry) = Value::of(Kind::Map(map), entry)? else { return Err(Stop::Disorder) };
-        if depth > DEPTH_LIMIT {
-            return Err(TOO_DEEP.into());
-        }
-        let (mut key, mut value) = (None, None);
-        for part in Parts::nested(entry, depth) {
-            let side = match part? {
-                (1, it, _) => key.replace(it),
-                (2, it, _) => value.replace(it),
-                _ => None,
-            };
-            if side.is_some() {
-                return Err(Stop::Disorder);
-            }
-        }
-        let key =
-            Value::of(map.key(), key.unwrap_or(default_of(map.key()))).map_err(|it| Stop::from(it).inside("key"))?;
-        let value = value.unwrap_or(default_of(map.value()));
-        let value = Value::of(map.value(), value).map_err(|it| Stop::from(it).inside("value"))?;
-        match key {
-            Value::Str(key) => text::quote(self.out, key),
-            key => {
-                self.out.push('"');
-                self.value(Kind::Bool, key, depth)?;
-                self.out.push('"');
-            }
-        }
-        self.out.push_str(if self.options.indent.is_some() { ": " } else { ":" });
-        let key = Key::of_value(key).ok_or(Stop::Disorder)?;
-        if last.is_some_and(|last| last >= key) {
-            return Err(Stop::Disorder);
-        }
-        self.value(map.value(), value, depth).map_err(|stop| stop.inside("value"))?;
-        Ok(key)
     }
 
     pub(super) fn value(&mut self, kind: Kind, value: Value<'_>, depth: usize) -> Written {
@@ -342,14 +248,15 @@ impl Writer<'_> {
         let _ = std::fmt::Write::write_fmt(self.out, text);
     }
 
-    fn key(&mut self, field: &Field) {
-        if self.options.proto_names {
-            return self.name(field.name);
-        }
-        self.out.push_str(field.json_key);
-        if self.options.indent.is_some() {
-            self.out.push(' ');
-        }
+    /// The name of a field as the next member of an object.
+    fn key(&mut self, list: &mut List, field: &Field) {
+        let JsonOptions { indent: None, proto_names: false, .. } = self.options else {
+            self.item(list);
+            return self.name(if self.options.proto_names { field.name } else { field.json_name });
+        };
+        let key = if list.empty { field.json_key.get(1..).unwrap_or_default() } else { field.json_key };
+        list.empty = false;
+        self.out.push_str(key);
     }
 
     pub(super) fn name(&mut self, name: &str) {
@@ -392,15 +299,7 @@ pub(super) struct List {
     empty: bool,
 }
 
-/// The next value of a field, if it stands right here.
-fn another<'a>(rest: &mut Parts<'a>, field: &Field) -> Result<Option<WireValue<'a>>, Stop> {
-    if rest.number() != Some(field.number) {
-        return Ok(None);
-    }
-    Ok(rest.next().transpose()?.map(|(_, value, _)| value))
-}
-
-fn fault(reason: &'static str, field: &Field) -> Stop {
+pub(super) fn fault(reason: &'static str, field: &Field) -> Stop {
     Stop::from(reason).inside(field.name)
 }
 

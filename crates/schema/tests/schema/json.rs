@@ -84,6 +84,48 @@ proptest! {
     }
 }
 
+/// A text with one to four of its bytes changed, left out or put in.
+fn changed(text: &str, source: &mut Source<'_>) -> String {
+    const LETTERS: &[u8] = b"0123456789.-+eE\"{}[]:,ntfTZs_/ \\";
+    let mut bytes = text.as_bytes().to_vec();
+    for _ in 0..=source.below(4) {
+        let at = (source.below(256) * 256 + source.below(256)) % (bytes.len() + 1);
+        let letter = LETTERS[source.below(LETTERS.len())];
+        match source.below(3) {
+            0 => bytes.insert(at, letter),
+            1 if at < bytes.len() => bytes[at] = letter,
+            _ if at < bytes.len() => drop(bytes.remove(at)),
+            _ => {}
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+proptest! {
+    #![proptest_config(runs(700))]
+
+    #[test]
+    fn a_text_that_both_implementations_take_means_the_same_to_both(
+        decisions in decisions(),
+        changes in decisions(),
+        at in any::<prop::sample::Index>(),
+    ) {
+        let (ours, of) = at.get(&subjects()).clone();
+        let original = message(&of, &mut Source::new(&decisions));
+        let text = changed(&theirs(&original, &SerializeOptions::new()), &mut Source::new(&changes));
+        let mut json = serde_json::Deserializer::from_str(&text);
+        let read = DynamicMessage::deserialize(of, &mut json);
+        if let (Ok(canonical), Ok(read), Ok(())) = (ours.from_json(&text), read, json.end()) {
+            // As JSON, since the bytes within an `Any` may be in another order.
+            let json = |bytes: &[u8]| {
+                let mut out = String::new();
+                ours.to_json(bytes, &JsonOptions::default(), &mut out).map(|()| parsed(&out))
+            };
+            prop_assert_eq!(json(&canonical), json(&read.encode_to_vec()), "{}", text);
+        }
+    }
+}
+
 #[test]
 fn a_record_reads_as_people_expect_it() {
     let employee_type = CAMPUS.schema.message("campus.employee.v1.Employee").unwrap();
@@ -182,6 +224,28 @@ fn presence_lists_and_oneofs_follow_null_and_defaults() {
     assert_eq!(written("kinds.Present", &[], &options), "{}");
     assert!(written("kinds.Lists", &[], &options).starts_with(r#"{"bools":[],"int32s":[],"#));
     assert!(written("kinds.Maps", &[], &options).starts_with(r#"{"byBool":{},"#));
+}
+
+#[test]
+fn one_field_is_written_as_it_is_or_as_what_it_is_unset() {
+    let field = |message: &str, field: &str, text: &str| {
+        let message = KINDS.schema.message(message).unwrap();
+        let bytes = message.from_json(text).unwrap();
+        let mut out = String::from("> ");
+        message.field_to_json(message.field(field).unwrap(), &bytes, &JsonOptions::default(), &mut out).unwrap();
+        out
+    };
+    assert_eq!(field("kinds.Lists", "int32s", r#"{"strings":["a"],"int32s":[1,0]}"#), "> [1,0]");
+    assert_eq!(field("kinds.Lists", "int32s", "{}"), "> []");
+    assert_eq!(field("kinds.Maps", "byBool", r#"{"byBool":{"true":"a"}}"#), r#"> {"true":"a"}"#);
+    assert_eq!(field("kinds.Maps", "byBool", "{}"), "> {}");
+    assert_eq!(field("kinds.Plain", "anInt64", "{}"), r#"> "0""#);
+    assert_eq!(field("kinds.Present", "anInt64", "{}"), "> null");
+    assert_eq!(field("kinds.Present", "anInt64", r#"{"anInt64":0}"#), r#"> "0""#);
+    assert_eq!(field("kinds.Tree", "left", "{}"), "> {}");
+    assert_eq!(field("kinds.Tree", "left", r#"{"left":{"name":"x"}}"#), r#"> {"name":"x"}"#);
+    assert_eq!(field("kinds.WellKnown", "timestamp", "{}"), "> null");
+    assert_eq!(field("kinds.WellKnown", "aString", r#"{"aString":""}"#), r#"> """#);
 }
 
 #[test]

@@ -25,6 +25,19 @@ pub(crate) const TICK: Duration = Duration::from_millis(20);
 const LATENCY: Duration = Duration::from_millis(20);
 pub(crate) const SERVERS: [&str; 6] = ["s0", "s1", "s2", "s3", "s4", "s5"];
 
+/// What people write for grpc-go: reads are repeated.
+const CONFIG: &str = r#"{
+    "loadBalancingConfig": [{"round_robin": {}}],
+    "methodConfig": [{
+        "name": [{}],
+        "retryPolicy": {
+            "maxAttempts": 5, "initialBackoff": "0.05s", "maxBackoff": "0.5s", "backoffMultiplier": 2,
+            "retryableStatusCodes": ["UNAVAILABLE"]
+        }
+    }],
+    "healthCheckConfig": {"serviceName": ""}
+}"#;
+
 /// What happens at some time.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
@@ -101,8 +114,7 @@ impl World {
     /// A channel to whoever has the name, at a pace that fits a story of seconds.
     pub(crate) fn channel(&self, seed: u64) -> Builder {
         let dns = Arc::clone(&self.dns);
-        let addresses: Vec<_> =
-            SERVERS.map(|name| Address::Tcp(SocketAddr::new(self.sim.lookup(name), PORT))).to_vec();
+        let addresses: Vec<_> = SERVERS.map(|name| Address::Tcp(SocketAddr::new(self.sim.lookup(name), PORT))).to_vec();
         let resolve = move || -> BoxFuture<'static, Result<Answer, ResolveError>> {
             let names = dns.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let addresses = addresses.clone();
@@ -135,6 +147,8 @@ impl World {
             .resolver(resolve)
             .resolver_settings(settings)
             .pool(pool())
+            .service_config(CONFIG)
+            .unwrap()
             .random(fastrand::Rng::with_seed(seed))
     }
 }
