@@ -11,17 +11,18 @@ use tokio::{
 
 use crate::support::{Open, Rest};
 
-const RECORDS: usize = 8_000;
+/// Some 14 MB, of which the buffers of the kernel alone take 4.
+const RECORDS: usize = 16_000;
 
-/// Some 7 MiB of records.
-async fn fill(rest: &Rest) {
+/// Records of some 900 bytes.
+async fn fill(rest: &Rest, count: usize) {
     let long = "\u{1f393}".repeat(100);
     let record = |at: usize| {
         json!({"employee": {"name": format!("employees/{at:05}"), "givenName": long, "familyName": long}}).to_string() + "\n"
     };
-    let body: String = (0..RECORDS).map(record).collect();
+    let body: String = (0..count).map(record).collect();
     let answer = rest.client().await.send("POST /v1/employees:import", &[], body).await;
-    assert_eq!(answer.value(), json!({ "createdCount": RECORDS }));
+    assert_eq!(answer.value(), json!({ "createdCount": count }));
 }
 
 /// Waits until a figure does not move any more.
@@ -40,7 +41,7 @@ async fn at_rest(rest: &Rest, name: &str) -> f64 {
 #[tokio::test]
 async fn a_slow_reader_slows_the_store_and_gets_every_record_in_the_end() {
     let rest = Rest::start();
-    fill(&rest).await;
+    fill(&rest, RECORDS).await;
     let before = metric(rest.campus.admin, "grpc_server_sent_bytes_total").await;
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4 << 10).unwrap();
@@ -48,7 +49,7 @@ async fn a_slow_reader_slows_the_store_and_gets_every_record_in_the_end() {
     let request = "GET /v1/employees:stream HTTP/1.1\r\nHost: test\r\nAccept: application/x-ndjson\r\n";
     slow.write_all(format!("{request}Connection: close\r\n\r\n").as_bytes()).await.unwrap();
     let sent = at_rest(&rest, "grpc_server_sent_bytes_total").await - before;
-    assert!(sent < 2e6, "the services have sent {sent} bytes to nobody");
+    assert!(sent < 7e6, "the services have sent {sent} bytes to nobody");
     let held = metric(rest.campus.admin, "grpc_server_buffered_bytes").await;
     assert!(held < 1e6, "{held} bytes are held");
     let mut lines = BufReader::new(slow);
@@ -63,7 +64,7 @@ async fn a_slow_reader_slows_the_store_and_gets_every_record_in_the_end() {
 #[tokio::test]
 async fn a_client_that_leaves_ends_its_stream_in_the_service() {
     let rest = Rest::start();
-    fill(&rest).await;
+    fill(&rest, 4_000).await;
     let mut stream = Open::get(rest.addr, "/v1/employees:stream", &[("accept", "application/x-ndjson")]).await;
     stream.until("\n").await.unwrap();
     drop(stream);
