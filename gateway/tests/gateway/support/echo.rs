@@ -5,7 +5,7 @@ use std::{convert::Infallible, net::SocketAddr};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::Frame;
-use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
+use http_body_util::{BodyExt, Empty, StreamBody, combinators::UnsyncBoxBody};
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{net::TcpListener, sync::mpsc};
@@ -26,6 +26,10 @@ pub(crate) async fn echo() -> SocketAddr {
 
 async fn answer(request: Request<Incoming>) -> Result<Response<UnsyncBoxBody<Bytes, Infallible>>, Infallible> {
     let end = request.headers().get("end").cloned().unwrap_or(HeaderValue::from_static("0"));
+    let response = Response::builder().header("content-type", "application/grpc");
+    if request.uri().path().starts_with("/grpc.health.") {
+        return Ok(response.header("grpc-status", "12").body(Empty::new().boxed_unsync()).unwrap());
+    }
     let (frames, body) = mpsc::channel(1);
     tokio::spawn(async move {
         let mut body = request.into_body();
@@ -39,5 +43,5 @@ async fn answer(request: Request<Incoming>) -> Result<Response<UnsyncBoxBody<Byt
         }
     });
     let body = StreamBody::new(ReceiverStream::new(body).map(Ok)).boxed_unsync();
-    Ok(Response::builder().header("content-type", "application/grpc").body(body).unwrap())
+    Ok(response.body(body).unwrap())
 }
