@@ -11,14 +11,14 @@ use std::{
 };
 
 use campus_client::{Channel, PoolConfig, Target, Tls};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http::{Request, Response};
 use tokio::time::timeout;
 use tonic::{Status, body::Body, codegen::Service};
 
 pub(crate) use self::tls::TlsArgs;
 use crate::failure::Failure;
 
-/// What calls go over. An answer that is not gRPC is told from a broken message of gRPC.
+/// What calls go over. What is in the way of TLS is told in words.
 #[derive(Clone)]
 pub(crate) struct Transport {
     channel: Channel,
@@ -59,7 +59,8 @@ impl Server {
     /// A channel, which connects when it is used; it asks servers for their health if a service is named for that.
     pub(crate) fn channel(&self, within: Option<Duration>, health_service: Option<String>) -> Channel {
         let limit = within.map_or(CONNECT_TIMEOUT, |within| within.min(CONNECT_TIMEOUT));
-        let builder = Channel::to(self.target.clone());
+        // Calls have a deadline of the command line, and streams may have none.
+        let builder = Channel::to(self.target.clone()).default_deadline(None);
         let builder = builder.pool(PoolConfig { connect_timeout: limit, health_service, ..PoolConfig::default() });
         match &self.tls {
             Some(tls) => builder.tls(tls.clone()).build(),
@@ -97,30 +98,8 @@ impl Service<Request<Body>> for Transport {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let (answer, server) = (self.channel.call(request), Arc::clone(&self.server));
-        Box::pin(async move {
-            let answer = answer.await.map_err(|status| trouble::explained(&server.uri, status))?;
-            is_grpc(answer.status(), answer.headers())?;
-            Ok(answer)
-        })
+        Box::pin(async move { answer.await.map_err(|status| trouble::explained(&server.uri, status)) })
     }
-}
-
-/// Whether an answer is one of gRPC, by its content type, or else what its HTTP status means for a call.
-///
-/// Source: gRPC over HTTP/2, "Responses", and "HTTP to gRPC status code mapping".
-fn is_grpc(status: StatusCode, headers: &HeaderMap) -> Result<(), Status> {
-    let content = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    if content.is_some_and(|value| value.starts_with(b"application/grpc")) || headers.contains_key("grpc-status") {
-        return Ok(());
-    }
-    let what = format!("what answers there is not a gRPC service: HTTP {status}");
-    Err(match status {
-        StatusCode::TOO_MANY_REQUESTS
-        | StatusCode::BAD_GATEWAY
-        | StatusCode::SERVICE_UNAVAILABLE
-        | StatusCode::GATEWAY_TIMEOUT => Status::unavailable(what),
-        _ => Status::unimplemented(format!("{what}; is this the admin port?")),
-    })
 }
 
 #[cfg(test)]
@@ -156,19 +135,6 @@ mod tests {
         ] {
             assert_eq!(Server::new(server, tls).unwrap_err().exit(), exit::USAGE, "{server}");
         }
-    }
-
-    #[test]
-    fn an_answer_that_is_not_grpc_is_told_by_its_content_type_and_status() {
-        let of = |content: &'static str| HeaderMap::from_iter([(CONTENT_TYPE, content.parse().unwrap())]);
-        assert!(is_grpc(StatusCode::OK, &of("application/grpc+proto")).is_ok());
-        let trailers = HeaderMap::from_iter([("grpc-status".parse().unwrap(), "5".parse().unwrap())]);
-        assert!(is_grpc(StatusCode::OK, &trailers).is_ok());
-        let refused = is_grpc(StatusCode::NOT_FOUND, &of("text/plain")).unwrap_err();
-        assert_eq!(refused.code(), tonic::Code::Unimplemented);
-        assert!(refused.message().contains("HTTP 404 Not Found; is this the admin port?"), "{refused}");
-        let busy = is_grpc(StatusCode::BAD_GATEWAY, &of("text/html")).unwrap_err();
-        assert_eq!(busy.code(), tonic::Code::Unavailable);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::{
     },
 };
 
+use campus_client::Channel;
 use campus_proto::campus::employee::v1::{
     CreateEmployeeRequest, DeleteEmployeeRequest, Employee, ImportEmployeesRequest, ImportEmployeesResponse,
     StreamEmployeesRequest, UpdateEmployeeRequest, employee_service_client::EmployeeServiceClient,
@@ -19,7 +20,7 @@ use campus_testkit::{Process, eventually, flags, metric, within};
 use fastrand::Rng;
 use prost::Message;
 use rusqlite::{Connection, OpenFlags};
-use tonic::{Code, Status, transport::Channel};
+use tonic::{Code, Status};
 
 type Api = EmployeeServiceClient<Channel>;
 type Records = BTreeMap<String, Employee>;

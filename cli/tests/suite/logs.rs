@@ -2,8 +2,9 @@
 
 use std::process::{Command, Stdio};
 
+use campus_client::Channel;
 use campus_testkit::{Client, Kind, eventually};
-use tonic::{Code, transport::Endpoint};
+use tonic::Code;
 
 #[tokio::test]
 async fn logs_that_nobody_reads_hold_up_no_call_and_not_the_end() {
@@ -15,7 +16,8 @@ async fn logs_that_nobody_reads_hold_up_no_call_and_not_the_end() {
     // A pipe holds 64 KiB, and nobody takes any of it.
     let mut server = serve.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let channel = eventually("a server on its socket", async || {
-        Endpoint::from_shared(socket.clone()).unwrap().connect().await.ok()
+        let channel = Channel::builder(&socket).unwrap().build();
+        channel.ready().await.ok().map(|()| channel)
     });
     let client = Client::new(Kind::EMPLOYEE, channel.await);
     for _ in 0..500 {

@@ -2,6 +2,8 @@
 #![expect(clippy::duplicate_mod, reason = "the same tests over another database")]
 
 #[cfg(test)]
+mod channel;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod contract;
@@ -27,6 +29,9 @@ mod pages;
 mod people;
 #[cfg(test)]
 mod replicas;
+// Its processes have addresses of their own, which only Linux gives without being asked.
+#[cfg(all(test, target_os = "linux"))]
+mod rollout;
 #[cfg(test)]
 mod storage;
 #[cfg(test)]

@@ -2,12 +2,13 @@
 
 use std::process::Command;
 
+use campus_client::Channel;
 use campus_proto::campus::employee::v1::{
     CreateEmployeeRequest, Employee, GetEmployeeRequest, ImportEmployeesRequest, ImportEmployeesResponse,
     employee_service_client::EmployeeServiceClient,
 };
 use campus_testkit::{Postgres, Process, admin_get, eventually, flags, metric, within};
-use tonic::{Code, Request, Status, transport::Channel};
+use tonic::{Code, Request, Status};
 
 type Api = EmployeeServiceClient<Channel>;
 

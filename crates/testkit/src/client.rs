@@ -1,13 +1,14 @@
 //! One client for every kind of record, so that one table of tests holds for all.
 
 use bytes::Bytes;
+use campus_client::Channel;
 use campus_proto::standard::{
     BatchGetRequest, CreateRequest, DeleteRequest, GetRequest, ImportRequest, ImportResponse, ListRequest,
     ListResponse, LookupRequest, LookupResponse, StreamRequest, UpdateRequest, WatchRequest, WatchResponse,
 };
 use prost::Message;
 use tokio_stream::Stream;
-use tonic::{Request, Status, Streaming, client::Grpc, codegen::http::uri::PathAndQuery, transport::Channel};
+use tonic::{Request, Status, Streaming, client::Grpc, codegen::http::uri::PathAndQuery};
 use tonic_prost::ProstCodec;
 
 /// The fields that every kind of record has, with the same numbers.

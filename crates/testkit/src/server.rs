@@ -3,10 +3,10 @@
 use std::{net::SocketAddr, path::Path, thread::JoinHandle};
 
 use campus_chassis::{Address, AppBuilder, BuildInfo, config::HumanDuration};
+use campus_client::Channel;
 use campus_host::{Host, Part, Settings};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
-use tonic::transport::Channel;
 
 use crate::way::{Guide, Way};
 

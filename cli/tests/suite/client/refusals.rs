@@ -45,8 +45,12 @@ fn a_port_that_does_not_speak_grpc_is_named_as_such() {
     let admin = place.campus.as_ref().unwrap().admin;
     for command in ["employee list", "employee export", "employee lookup 1"] {
         let refused = place.run(&format!("{command} --server {admin}")).exits(69);
-        assert!(refused.err.contains("not a gRPC service: HTTP 404 Not Found"), "{command}: {}", refused.err);
-        assert!(refused.err.contains("is this the admin port?"), "{command}: {}", refused.err);
+        assert!(
+            refused.err.contains("answered HTTP 404 Not Found, which is no answer of gRPC"),
+            "{command}: {}",
+            refused.err
+        );
+        assert!(refused.err.contains("is it the right port?"), "{command}: {}", refused.err);
     }
 }
 

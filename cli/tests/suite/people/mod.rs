@@ -8,11 +8,12 @@ mod reads;
 mod records;
 mod streams;
 
+use campus_client::Channel;
 use campus_host::Part;
 use campus_proto::personguide::{Adress, Person, PhoneNumber, PhoneType, person_guide_client::PersonGuideClient};
 use campus_testkit::Campus;
 use tokio_stream::StreamExt;
-use tonic::{Status, transport::Channel};
+use tonic::Status;
 
 pub(crate) const PARTS: [Part; 1] = [Part::of::<campus_addressbook::AddressBook>()];
 

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode, request::Parts};
+use http::{HeaderName, HeaderValue, Request, Response, request::Parts};
 use tokio::{
     task::yield_now,
     time::{Instant, sleep},
@@ -21,7 +21,8 @@ use super::{
     verdict,
 };
 use crate::{
-    Endpoint, Failure, FailureKind, Incoming, NeverSent, Snapshot, pick::latency, policy::MethodConfig, pool::Pool,
+    Begun, Endpoint, Failure, FailureKind, Incoming, NeverSent, Snapshot, pick::latency, policy::MethodConfig,
+    pool::Pool,
 };
 
 const PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
@@ -30,33 +31,45 @@ const NOTICED: Duration = Duration::from_millis(64);
 
 /// A call on its way.
 pub(super) struct Call<'a> {
-    pool: &'a Pool,
-    calls: &'a Calls,
+    pub(super) pool: &'a Pool,
+    pub(super) calls: &'a Calls,
     method: &'a MethodConfig,
     head: Parts,
     outgoing: Outgoing,
     deadline: Option<Deadline>,
     /// Attempts that a server may have seen.
-    attempts: u32,
+    pub(super) attempts: u32,
     since_pushback: u32,
     was_refused: bool,
     /// Times that it did not leave.
     stayed: u32,
-    tried: Vec<Arc<Endpoint>>,
-    /// Where it is now, and since when in nanoseconds of the pool.
-    at: Option<(Arc<Endpoint>, u64)>,
+    tried: Vec<Tried>,
     /// How the last attempt ended.
-    last: Option<Status>,
+    pub(super) last: Option<Status>,
+}
+
+/// An endpoint that the call was sent to.
+struct Tried {
+    endpoint: Arc<Endpoint>,
+    /// When, in nanoseconds of the pool; none when it is over.
+    since: Option<u64>,
 }
 
 /// How an attempt ended that is not the answer.
-struct Failed {
-    code: Code,
-    pushback: Option<Pushback>,
+pub(super) struct Failed {
+    pub(super) code: Code,
+    pub(super) pushback: Option<Pushback>,
     /// The server says that it has not begun.
-    is_refused: bool,
+    pub(super) is_refused: bool,
     /// What the caller gets unless there is another attempt.
-    end: Result<Response<Body>, Status>,
+    pub(super) end: Result<Response<Body>, Status>,
+}
+
+impl From<Status> for Box<Failed> {
+    /// It came to nobody.
+    fn from(status: Status) -> Self {
+        Self::new(Failed { code: status.code(), pushback: None, is_refused: false, end: Err(status) })
+    }
 }
 
 impl<'a> Call<'a> {
@@ -68,7 +81,7 @@ impl<'a> Call<'a> {
         outgoing: Outgoing,
         deadline: Option<Deadline>,
     ) -> Self {
-        if method.retry.is_some() {
+        if method.retry.is_some() || method.hedging.is_some() {
             calls.budget.call(pool.shared().now());
         }
         Self {
@@ -83,7 +96,6 @@ impl<'a> Call<'a> {
             was_refused: false,
             stayed: 0,
             tried: Vec::new(),
-            at: None,
             last: None,
         }
     }
@@ -91,31 +103,48 @@ impl<'a> Call<'a> {
     /// Until an answer begins, or there is no use in another attempt.
     pub(super) async fn make(&mut self) -> Result<Response<Body>, Status> {
         loop {
-            let endpoint = self.pick().await?;
-            let begun = match endpoint.begin(self.request()) {
-                Ok(begun) => begun,
-                Err(stayed) => {
-                    self.stay(endpoint, stayed).await?;
-                    continue;
-                }
-            };
-            let since = endpoint.now();
-            self.at = Some((Arc::clone(&endpoint), since));
-            let end = begun.await;
-            self.at = None;
-            let took = Duration::from_nanos(endpoint.now().saturating_sub(since));
-            let failed = match self.read(end, &endpoint, took) {
+            let failed = match self.attempt().await {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };
             let Some(pause) = self.pause(&failed) else { return failed.end };
             self.pool.shared().figures.retries.fetch_add(1, Relaxed);
-            self.tried.push(endpoint);
             self.last = failed.end.err();
             if !pause.is_zero() {
                 sleep(pause).await;
             }
         }
+    }
+
+    async fn attempt(&mut self) -> Result<Response<Body>, Box<Failed>> {
+        let (at, begun) = self.begin().await?;
+        let end = begun.await;
+        self.read(at, end)
+    }
+
+    /// Sends it to somebody; says who of those tried that is.
+    pub(super) async fn begin(&mut self) -> Result<(usize, Begun), Status> {
+        loop {
+            let endpoint = self.pick().await?;
+            match self.begin_at(endpoint) {
+                Ok(begun) => return Ok(begun),
+                Err(stayed) => self.stay(stayed).await?,
+            }
+        }
+    }
+
+    /// Sends it to one who was not tried, if there is one.
+    pub(super) fn begin_elsewhere(&mut self) -> Option<(usize, Begun)> {
+        let now = self.pool.snapshot();
+        let endpoint = self.pick_other(&now)?;
+        self.begin_at(endpoint).ok()
+    }
+
+    fn begin_at(&mut self, endpoint: Arc<Endpoint>) -> Result<(usize, Begun), NeverSent> {
+        let begun = endpoint.begin(self.request());
+        let since = begun.is_ok().then(|| endpoint.now());
+        self.tried.push(Tried { endpoint, since });
+        Ok((self.tried.len() - 1, begun?))
     }
 
     /// Somebody who is ready, and not tried yet if there is such a one.
@@ -129,15 +158,14 @@ impl<'a> Call<'a> {
     }
 
     fn pick_from(&self, now: &Snapshot) -> Option<Arc<Endpoint>> {
-        let picker = &self.calls.picker;
-        if !self.tried.is_empty() {
-            let is_new = |endpoint: &&Arc<Endpoint>| !self.tried.iter().any(|tried| Arc::ptr_eq(tried, endpoint));
-            let others: Vec<_> = now.ready.iter().filter(is_new).cloned().collect();
-            if let Some(endpoint) = picker.pick(&others, now.is_warming) {
-                return Some(Arc::clone(endpoint));
-            }
-        }
-        picker.pick(&now.ready, now.is_warming).cloned()
+        let other = if self.tried.is_empty() { None } else { self.pick_other(now) };
+        other.or_else(|| self.calls.picker.pick(&now.ready, now.is_warming).cloned())
+    }
+
+    fn pick_other(&self, now: &Snapshot) -> Option<Arc<Endpoint>> {
+        let is_new = |other: &&Arc<Endpoint>| !self.tried.iter().any(|tried| Arc::ptr_eq(&tried.endpoint, other));
+        let others: Vec<_> = now.ready.iter().filter(is_new).cloned().collect();
+        self.calls.picker.pick(&others, now.is_warming).cloned()
     }
 
     fn request(&self) -> Request<Body> {
@@ -155,11 +183,10 @@ impl<'a> Call<'a> {
     }
 
     /// It did not leave: the connection is gone, which the pool is about to notice.
-    async fn stay(&mut self, endpoint: Arc<Endpoint>, stayed: NeverSent) -> Result<(), Status> {
+    async fn stay(&mut self, stayed: NeverSent) -> Result<(), Status> {
         if stayed.status.code() != Code::Unavailable || !self.outgoing.can_be_sent() {
             return Err(stayed.status);
         }
-        self.tried.push(endpoint);
         self.last = Some(stayed.status);
         self.stayed += 1;
         match self.stayed {
@@ -170,12 +197,17 @@ impl<'a> Call<'a> {
     }
 
     /// Judges the server by what came.
-    fn read(
-        &self,
+    pub(super) fn read(
+        &mut self,
+        at: usize,
         end: Result<Response<Incoming>, Failure>,
-        endpoint: &Arc<Endpoint>,
-        took: Duration,
-    ) -> Result<Response<Body>, Failed> {
+    ) -> Result<Response<Body>, Box<Failed>> {
+        let Some(tried) = self.tried.get_mut(at) else {
+            return Err(Status::internal("an attempt that nobody made").into());
+        };
+        let endpoint = &tried.endpoint;
+        let since = tried.since.take().unwrap_or_default();
+        let took = Duration::from_nanos(endpoint.now().saturating_sub(since));
         let alarm = &self.calls.alarm;
         let response = match end {
             Ok(response) => response,
@@ -185,11 +217,11 @@ impl<'a> Call<'a> {
                     verdict::judge(endpoint, failure.status.code(), took, None, alarm);
                 }
                 let code = failure.status.code();
-                return Err(Failed { code, pushback: None, is_refused, end: Err(failure.status) });
+                return Err(Box::new(Failed { code, pushback: None, is_refused, end: Err(failure.status) }));
             }
         };
         let ended = verdict::code(response.headers());
-        if ended.is_none() && response.status() == StatusCode::OK {
+        if ended.is_none() && verdict::is_grpc(response.status(), response.headers()) {
             latency::observe(endpoint.stats(), endpoint.now(), took);
             self.outgoing.commit();
             if let Some(throttle) = &self.calls.throttle {
@@ -212,10 +244,13 @@ impl<'a> Call<'a> {
             Some(_) => Ok(response.map(Body::new)),
             None => {
                 let (address, status) = (endpoint.address(), response.status());
-                Err(Status::new(code, format!("{address} answered HTTP {status}, which is no answer of gRPC")))
+                Err(Status::new(
+                    code,
+                    format!("{address} answered HTTP {status}, which is no answer of gRPC; is it the right port?"),
+                ))
             }
         };
-        Err(Failed { code, pushback, is_refused: false, end })
+        Err(Box::new(Failed { code, pushback, is_refused: false, end }))
     }
 
     /// After which pause the call is made again; none if it is not.
@@ -248,17 +283,34 @@ impl<'a> Call<'a> {
     }
 
     /// The time is up.
-    pub(super) fn too_late(&self, deadline: Deadline) -> Status {
+    pub(super) fn too_late(&mut self, deadline: Deadline) -> Status {
         let after = deadline.after;
-        if let Some((endpoint, since)) = &self.at {
-            let took = Duration::from_nanos(endpoint.now().saturating_sub(*since));
-            verdict::judge(endpoint, Code::DeadlineExceeded, took, None, &self.calls.alarm);
-            return Status::deadline_exceeded(format!("no answer from {} within {after:?}", endpoint.address()));
+        let mut silent = Vec::new();
+        for Tried { endpoint, since } in &mut self.tried {
+            if let Some(since) = since.take() {
+                let took = Duration::from_nanos(endpoint.now().saturating_sub(since));
+                verdict::judge(endpoint, Code::DeadlineExceeded, took, None, &self.calls.alarm);
+                silent.push(endpoint.address().to_string());
+            }
+        }
+        if !silent.is_empty() {
+            return Status::deadline_exceeded(format!("no answer from {} within {after:?}", silent.join(", ")));
         }
         let now = self.pool.snapshot();
-        let last = self.last.clone().unwrap_or_else(|| now.unavailable(&self.pool.shared().target));
+        let last = self.last.take().unwrap_or_else(|| now.unavailable(&self.pool.shared().target));
         let mut status = Status::deadline_exceeded(format!("no answer within {after:?}: {}", last.message()));
         status.set_source(Arc::new(last));
         status
+    }
+}
+
+impl Drop for Call<'_> {
+    /// Whoever goes while it waits has seen how long an answer takes at least.
+    fn drop(&mut self) {
+        for Tried { endpoint, since } in &self.tried {
+            if let Some(since) = since {
+                latency::at_least(endpoint.stats(), endpoint.now(), *since);
+            }
+        }
     }
 }

@@ -9,6 +9,8 @@ use tonic::Status;
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// A timeout has at most so many digits (gRPC over HTTP/2, "Requests").
 const DIGITS: usize = 8;
+/// The first number that has more.
+const FULL: u128 = 100_000_000;
 
 /// When a call has to be over.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +68,6 @@ fn parse(value: &HeaderValue) -> Result<Duration, Status> {
 
 /// As exact as its digits allow; never longer than the time is.
 fn format(time: Duration) -> HeaderValue {
-    const FULL: u128 = 10_u128.pow(DIGITS as u32);
     let (number, unit) = match time {
         _ if time.as_nanos() < FULL => (time.as_nanos(), 'n'),
         _ if time.as_micros() < FULL => (time.as_micros(), 'u'),
@@ -125,8 +126,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_as_the_same_or_a_little_less() {
-        for time in
-            [0, 1, 99_999_999, 100_000_000, 123_456_789_012, 3_600_000_000_001, u64::MAX].map(Duration::from_nanos)
+        for time in [0, 1, 99_999_999, 100_000_000, 123_456_789_012, 3_600_000_000_001, 99_999_999_999_999_999]
+            .map(Duration::from_nanos)
         {
             let read = parse(&format(time)).unwrap();
             assert!(read <= time && time - read < time / 100_000 + Duration::from_nanos(1), "{time:?} became {read:?}");

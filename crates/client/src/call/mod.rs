@@ -3,6 +3,7 @@
 mod answer;
 mod attempts;
 mod deadline;
+mod hedge;
 mod outgoing;
 mod retry;
 mod verdict;
@@ -85,10 +86,18 @@ pub(crate) async fn run(inner: Arc<Inner>, request: Request<Body>) -> Result<Res
     let outgoing = Outgoing::take(body).await?;
     let default = calls.default_deadline.filter(|_| outgoing.is_whole());
     let deadline = Deadline::of(&head.headers, method.timeout, default, begun)?;
+    let hedging = method.hedging.as_ref().filter(|_| outgoing.is_whole());
     let mut call = Call::new(pool, calls, method, head, outgoing, deadline);
+    let making = async {
+        match hedging {
+            // Few calls are hedged, and their state is large.
+            Some(policy) => Box::pin(call.hedge(policy)).await,
+            None => call.make().await,
+        }
+    };
     match deadline {
-        None => call.make().await,
-        Some(deadline) => match timeout_at(deadline.at, call.make()).await {
+        None => making.await,
+        Some(deadline) => match timeout_at(deadline.at, making).await {
             Ok(end) => end,
             Err(_) => Err(call.too_late(deadline)),
         },

@@ -66,6 +66,11 @@ impl Throttle {
     /// Says whether the call may be made again.
     pub(super) fn failed(&self) -> bool {
         self.add(-1000);
+        self.allows()
+    }
+
+    /// Whether calls may be made again.
+    pub(super) fn allows(&self) -> bool {
         self.tokens.load(Relaxed) > self.most / 2
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
 use tonic::Code;
 
 use crate::{Endpoint, outlier::Alarm, pick::latency};
@@ -23,6 +23,11 @@ pub(super) fn judge(
     let (counts, sample) = match code {
         Code::Unavailable | Code::Internal | Code::Unknown | Code::DataLoss => (true, latency::PENALTY),
         Code::DeadlineExceeded if took >= PATIENT => (true, took),
+        Code::DeadlineExceeded => {
+            let now = endpoint.now();
+            latency::at_least(stats, now, now.saturating_sub(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)));
+            return true;
+        }
         // It has too much to do, which is no reason to give it nothing at all.
         Code::ResourceExhausted => (false, latency::PENALTY),
         Code::Cancelled => return false,
@@ -39,6 +44,12 @@ pub(super) fn judge(
         alarm.failed(stats.consecutive_failures.fetch_add(1, Relaxed) + 1);
     }
     true
+}
+
+/// Whether an answer without a status in its head is one of gRPC (gRPC over HTTP/2, "Responses").
+pub(super) fn is_grpc(status: StatusCode, headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    status == StatusCode::OK && kind.starts_with(b"application/grpc")
 }
 
 /// The status in headers or trailers.

@@ -76,6 +76,6 @@ fn who_is_an_outlier_again_is_out_for_longer_and_calm_intervals_make_up_for_it()
     record.calm();
     record.calm();
     assert_eq!(record.take_by_rate(now, &rules).as_secs(), 60);
-    (0..20).for_each(|_| drop(record.take_by_rate(now, &rules)));
-    assert_eq!(record.take_by_rate(now, &rules).as_secs(), 300);
+    let longest = (0..20).map(|_| record.take_by_rate(now, &rules).as_secs()).max();
+    assert_eq!(longest, Some(300));
 }

@@ -33,6 +33,14 @@ pub(crate) fn observe(stats: &Stats, now: u64, took: Duration) {
     stats.latency_ewma.store(nanoseconds(before * kept + sample * (1.0 - kept)), Relaxed);
 }
 
+/// Takes in a call that began then and has no answer yet, unless that is no longer than others take.
+pub(crate) fn at_least(stats: &Stats, now: u64, since: u64) {
+    let took = now.saturating_sub(since);
+    if took > stats.latency_ewma.load(Relaxed) {
+        observe(stats, now, Duration::from_nanos(took));
+    }
+}
+
 /// Forgets what was: the server may be another one.
 pub(crate) fn forget(stats: &Stats, now: u64) {
     stats.latency_ewma.store(0, Relaxed);

@@ -17,6 +17,7 @@ pub(crate) struct MethodConfig {
     /// Whether calls wait while no server can be reached, instead of failing.
     pub(crate) wait_for_ready: bool,
     pub(crate) retry: Option<RetryPolicy>,
+    pub(crate) hedging: Option<HedgingPolicy>,
 }
 
 /// When a call that failed is made again (gRFC A6).
@@ -28,6 +29,17 @@ pub(crate) struct RetryPolicy {
     pub(crate) max_backoff: Duration,
     pub(crate) multiplier: f64,
     pub(crate) codes: Vec<Code>,
+}
+
+/// When a call is made again although nothing is known of the first (gRFC A6).
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct HedgingPolicy {
+    /// With the first.
+    pub(crate) max_attempts: u32,
+    /// From one attempt to the next.
+    pub(crate) delay: Duration,
+    /// The statuses that leave the other attempts alone.
+    pub(crate) non_fatal: Vec<Code>,
 }
 
 /// The configurations by method.
@@ -76,25 +88,44 @@ impl Methods {
 impl MethodConfig {
     fn read(at: &At<'_>) -> Result<Self, Wrong> {
         at.object()?;
+        let (retry, hedging) = (at.get("retryPolicy"), at.get("hedgingPolicy"));
+        if retry.is_some() && hedging.is_some() {
+            return Err(at.wrong("an object with one of retryPolicy and hedgingPolicy, not both"));
+        }
         Ok(Self {
             timeout: at.get("timeout").map(|timeout| timeout.duration()).transpose()?,
             wait_for_ready: at.get("waitForReady").map(|flag| flag.flag()).transpose()?.unwrap_or_default(),
-            retry: at.get("retryPolicy").map(|policy| RetryPolicy::read(&policy)).transpose()?,
+            retry: retry.map(|policy| RetryPolicy::read(&policy)).transpose()?,
+            hedging: hedging.map(|policy| HedgingPolicy::read(&policy)).transpose()?,
+        })
+    }
+}
+
+fn max_attempts(policy: &At<'_>) -> Result<u32, Wrong> {
+    let attempts = policy.required("maxAttempts")?;
+    match attempts.whole()? {
+        0 | 1 => Err(attempts.wrong("a whole number from 2 on")),
+        number => Ok(number.min(MOST_ATTEMPTS)),
+    }
+}
+
+impl HedgingPolicy {
+    fn read(at: &At<'_>) -> Result<Self, Wrong> {
+        let codes = at.get("nonFatalStatusCodes").map(|codes| codes.list()).transpose()?.unwrap_or_default();
+        Ok(Self {
+            max_attempts: max_attempts(at)?,
+            delay: at.get("hedgingDelay").map(|delay| delay.duration()).transpose()?.unwrap_or_default(),
+            non_fatal: codes.iter().map(At::code).collect::<Result<_, _>>()?,
         })
     }
 }
 
 impl RetryPolicy {
     fn read(at: &At<'_>) -> Result<Self, Wrong> {
-        let attempts = at.required("maxAttempts")?;
-        let max_attempts = attempts.whole()?;
-        if max_attempts < 2 {
-            return Err(attempts.wrong("a whole number from 2 on"));
-        }
         let multiplier = at.required("backoffMultiplier")?;
         let codes = at.required("retryableStatusCodes")?;
         let policy = Self {
-            max_attempts: max_attempts.min(MOST_ATTEMPTS),
+            max_attempts: max_attempts(at)?,
             initial_backoff: at.required("initialBackoff")?.positive()?,
             max_backoff: at.required("maxBackoff")?.positive()?,
             multiplier: multiplier.number()?,

@@ -11,7 +11,7 @@ use std::str::FromStr;
 
 pub(crate) use self::{
     balancing::Balancing,
-    method::{MethodConfig, Methods, RetryPolicy},
+    method::{HedgingPolicy, MethodConfig, Methods, RetryPolicy},
     outliers::{Consecutive, FailurePercentage, Outliers, SuccessRate},
 };
 use self::{

@@ -59,6 +59,17 @@ fn a_retry_policy_is_read_as_grpc_go_reads_it() {
 }
 
 #[test]
+fn a_hedging_policy_is_read_and_stands_in_place_of_retries() {
+    let hedging = r#""hedgingPolicy":{"maxAttempts":3,"hedgingDelay":"0.05s","nonFatalStatusCodes":["UNAVAILABLE"]}"#;
+    let config = read(&format!(r#"{{"methodConfig":[{{"name":[{{}}],{hedging}}}]}}"#));
+    let expected =
+        HedgingPolicy { max_attempts: 3, delay: Duration::from_millis(50), non_fatal: vec![Code::Unavailable] };
+    assert_eq!(config.methods.get("/a.B/C").hedging, Some(expected));
+    let both = format!(r#"{{"methodConfig":[{{{hedging},"retryPolicy":{{}}}}]}}"#);
+    assert!(error(&both).ends_with("it must be an object with one of retryPolicy and hedgingPolicy, not both"));
+}
+
+#[test]
 fn outlier_detection_stands_by_itself_or_around_a_policy() {
     let alone = read(r#"{"outlierDetection":{"interval":"1s","failurePercentageEjection":{"threshold":50}}}"#);
     let around = read(

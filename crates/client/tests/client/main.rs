@@ -8,6 +8,10 @@
     reason = "a test ends by panicking; the helpers are outside of test functions"
 )]
 
+mod calls_balance;
+mod calls_deadline;
+mod calls_many;
+mod calls_retry;
 mod dns;
 mod pool_drain;
 mod pool_exchange;
@@ -16,4 +20,6 @@ mod pool_lost;
 mod pool_shown;
 mod pool_states;
 mod pool_tls;
+mod scripted;
+mod sim;
 mod support;

@@ -1,0 +1,101 @@
+//! Servers found by a name, from the command line.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::{IpAddr, Ipv4Addr},
+    process::{Command, Stdio},
+};
+
+use campus_host::Part;
+use campus_testdns::{NameServer, Say};
+use campus_testkit::Campus;
+use serde_json::Value;
+
+const PARTS: [Part; 1] = [Part::of::<campus_employee::Employees>()];
+const NAME: &str = "employee.campus.test.";
+
+fn campus(words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_campus"));
+    command.env_remove("CAMPUS_SERVER").args(words).stdin(Stdio::null());
+    command
+}
+
+/// The exit code, stdout and stderr.
+fn run(words: &[&str]) -> (Option<i32>, String, String) {
+    let output = campus(words).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+fn named(addresses: &[u8]) -> NameServer {
+    let names = NameServer::new();
+    let ips = addresses.iter().map(|last| IpAddr::V4(Ipv4Addr::new(127, 0, 0, *last))).collect();
+    names.say(NAME, Say::Addresses(ips, 5));
+    names
+}
+
+#[test]
+fn a_server_is_called_by_its_name_even_where_another_one_does_not_run() {
+    let server = Campus::start(&PARTS);
+    let names = named(&[1, 77]);
+    let target = format!("dns://{}/{NAME}:{}", names.address, server.grpc.port());
+    let (exit, _, err) =
+        run(&["--server", &target, "employee", "create", "--given-name", "Mira", "--family-name", "Okafor"]);
+    assert_eq!(exit, Some(0), "{err}");
+    let (exit, out, err) = run(&["employee", "list", "--server", &target]);
+    assert_eq!((exit, out.lines().count()), (Some(0), 1), "{err}");
+}
+
+#[test]
+fn a_name_that_is_not_known_is_told() {
+    let names = named(&[1]);
+    let (exit, _, err) = run(&["health", "--server", &format!("dns://{}/other.campus.test.:1", names.address)]);
+    assert_eq!(exit, Some(69));
+    assert!(err.contains(": other.campus.test.: there is no such name (NXDOMAIN)"), "{err}");
+}
+
+#[test]
+fn a_channel_shows_each_server_and_what_was_done_there() {
+    let server = Campus::start(&PARTS);
+    let names = named(&[1, 77]);
+    let target = format!("dns://{}/{NAME}:{}", names.address, server.grpc.port());
+    let (exit, out, err) = run(&["channel", &target, "--calls", "20", "-o", "json"]);
+    assert_eq!(exit, Some(0), "{err}");
+    let dump: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&dump["state"], &dump["target"]), (&"READY".into(), &target.into()), "{out}");
+    let [here, other] = dump["endpoints"].as_array().unwrap().as_slice() else { panic!("{out}") };
+    assert_eq!(here["address"], server.grpc.to_string());
+    assert_eq!((&here["phase"], &here["in_flight"]), (&"ready".into(), &0.into()), "{out}");
+    assert!(here["picks"].as_u64().unwrap() >= 20, "{out}");
+    assert_eq!((&other["phase"], &other["picks"]), (&"backing_off".into(), &0.into()), "{out}");
+    assert!(other["last_error"].as_str().unwrap().contains("refused"), "{out}");
+
+    let (exit, out, _) = run(&["--server", &server.grpc.to_string(), "channel", "-o", "csv"]);
+    let mut lines = out.lines();
+    assert_eq!(exit, Some(0));
+    assert!(lines.next().unwrap().starts_with("address,state,seconds,in_flight,picks,"), "{out}");
+    assert!(lines.next().unwrap().starts_with(&format!("{},ready,", server.grpc)), "{out}");
+}
+
+#[test]
+fn a_channel_that_nobody_can_be_called_over_is_shown_and_fails() {
+    let (exit, out, err) = run(&["channel", "static:///127.0.0.1:1,127.0.0.2:1", "-o", "table", "--calls", "0"]);
+    assert_eq!((exit, err.as_str()), (Some(69), ""), "{out}");
+    assert!(out.starts_with("static:///127.0.0.1:1,127.0.0.2:1  TRANSIENT_FAILURE\n  2 addresses"), "{out}");
+    let refused = out.lines().filter(|line| line.contains("backing off") && line.contains("Connection refused"));
+    assert_eq!(refused.count(), 2, "{out}");
+}
+
+#[test]
+fn a_channel_that_is_watched_is_shown_again_and_again() {
+    let server = Campus::start(&PARTS);
+    let mut watch = campus(&["channel", &server.grpc.to_string(), "--watch", "-o", "ndjson", "--calls", "3"]);
+    let mut watch = watch.stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(watch.stdout.take().unwrap()).lines().take(2);
+    let picks: Vec<u64> = lines
+        .map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap()["endpoints"][0]["picks"].as_u64().unwrap())
+        .collect();
+    assert_eq!(picks[1], picks[0] + 3, "{picks:?}");
+    assert!(Command::new("kill").args(["-INT", &watch.id().to_string()]).status().unwrap().success());
+    assert_eq!(watch.wait().unwrap().code(), Some(0));
+}
