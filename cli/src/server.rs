@@ -134,6 +134,7 @@ fn serve(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(internal)?;
     runtime.block_on(async {
         let mut shutdown = pin!(signals::shutdown().map_err(internal)?);
+        let metrics = gateway.as_ref().map(Gateway::metrics);
         let more = |app: AppBuilder| match gateway {
             Some(gateway) => app.web(rest.listen.clone(), gateway),
             None => app,
@@ -144,6 +145,9 @@ fn serve(
             _ = &mut shutdown => return Ok(()),
         };
         let host = host.map_err(|error| StartError::new(&error, error.exit_code()))?;
+        if let Some(metrics) = metrics {
+            host.metrics().register(|registry| metrics.register(registry));
+        }
         // Who started it waits for this line; if nobody does any more, it serves all the same.
         let (grpc, web) = (host.grpc_addresses().clone(), host.web_addresses().clone());
         let _ = tell.send(Ports { grpc, web, admin: host.admin_addr() });

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use campus_client::{BadTarget, Channel, Tls};
-use campus_schema::{Schema, Service};
+use campus_client::{BadServiceConfig, BadTarget, Channel, Metrics, Tls};
+use campus_schema::{HttpRule, Method, Schema, Service};
+use serde_json::json;
 
 /// Servers that have some of the services.
 #[derive(Clone)]
@@ -43,16 +44,40 @@ impl Backend {
         &self.target
     }
 
-    /// A channel of its own.
+    /// A channel of its own, for calls as the service config says, its figures added to `metrics`.
     ///
     /// # Errors
-    /// If the text names no target.
-    pub fn channel(&self) -> Result<Channel, BadTarget> {
-        let builder = Channel::builder(&self.target)?;
-        Ok(match &self.tls {
-            Some(tls) => builder.tls(tls.clone()).build(),
-            None => builder.build(),
-        })
+    /// If the text names no target, or the config is none.
+    pub(crate) fn channel(&self, config: &str, metrics: &Metrics) -> Result<Channel, BackendError> {
+        let builder = Channel::builder(&self.target)?.metrics(metrics);
+        let builder = match &self.tls {
+            Some(tls) => builder.tls(tls.clone()),
+            None => builder,
+        };
+        Ok(builder.service_config(config)?.build())
+    }
+
+    /// gRPC's service config: what only reads is tried again where a server is not there, and a server that says it is about
+    /// to leave is given no more calls. One of this process leaves when the gateway does.
+    pub(crate) fn service_config(&self, services: &[&Service]) -> String {
+        let methods = |service: &Service| {
+            let name = service.full_name;
+            let safe = service.methods.iter().filter(|method| is_safe(method));
+            safe.map(|method| json!({ "service": name, "method": method.name })).collect::<Vec<_>>()
+        };
+        let names: Vec<_> = services.iter().flat_map(|service| methods(service)).collect();
+        let retry = json!({
+            "maxAttempts": 3,
+            "initialBackoff": "0.05s",
+            "maxBackoff": "1s",
+            "backoffMultiplier": 2,
+            "retryableStatusCodes": ["UNAVAILABLE"],
+        });
+        let health = if self.target.starts_with("in-process:") { json!({}) } else { json!({ "serviceName": "" }) };
+        // A config without names would be one for every method.
+        let methods = if names.is_empty() { json!([]) } else { json!([{ "name": names, "retryPolicy": retry }]) };
+        let throttling = json!({ "maxTokens": 100, "tokenRatio": 0.2 });
+        json!({ "methodConfig": methods, "retryThrottling": throttling, "healthCheckConfig": health }).to_string()
     }
 }
 
@@ -62,9 +87,21 @@ impl fmt::Debug for Backend {
     }
 }
 
+/// Whether a method only reads: one of its rules is a GET.
+fn is_safe(method: &Method) -> bool {
+    let mut rules = method.http.iter().flat_map(|rule: &HttpRule| [rule].into_iter().chain(&rule.additional));
+    rules.any(|rule| rule.verb == "GET")
+}
+
 /// Backends that cannot serve what they should.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BackendError {
+    /// A target is none.
+    #[error(transparent)]
+    Target(#[from] BadTarget),
+    /// The service config that was made for a backend is none.
+    #[error("fault in this build: {0}")]
+    Config(#[from] BadServiceConfig),
     /// There is none.
     #[error("no backend is given; at least one is needed")]
     None,

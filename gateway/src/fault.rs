@@ -70,11 +70,6 @@ impl Fault {
         self
     }
 
-    /// The code of HTTP.
-    pub(crate) fn http(&self) -> StatusCode {
-        self.0.http
-    }
-
     /// What is wrong.
     pub(crate) fn status(&self) -> &Status {
         &self.0.status

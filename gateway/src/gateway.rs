@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use campus_chassis::{Routed, WebBody, WebRoute, WebService};
-use campus_client::{BadTarget, Channel};
+use campus_client::{Channel, Metrics};
 use campus_schema::{Schema, SchemaError};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header, request};
 use tonic::{Code, Status, body::Body};
@@ -44,7 +44,9 @@ pub(crate) struct Table {
     pub(crate) schemas: Vec<Schema>,
     pages: Pages,
     cors: Option<Cors>,
-    backends: Vec<Backend>,
+    /// Each with its service config.
+    backends: Vec<(Backend, String)>,
+    metrics: Metrics,
 }
 
 /// What is known of a route before any request.
@@ -74,9 +76,6 @@ pub enum BuildError {
     /// Of the rules in the descriptors.
     #[error(transparent)]
     Routes(#[from] BadRoutes),
-    /// Of the target of a backend.
-    #[error(transparent)]
-    Target(#[from] BadTarget),
     /// Of the descriptors that are built in.
     #[error(transparent)]
     Schema(#[from] SchemaError),
@@ -96,17 +95,44 @@ impl Gateway {
         let backend = |route: &Route| assigned.iter().find(|(s, _)| s.full_name == route.service.full_name);
         let plan = |route: &Route| Plan::new(route, backend(route).map_or(0, |(_, place)| *place));
         let plans: Vec<Plan> = routes.all().iter().map(plan).collect();
+        let configured = |(place, backend): (usize, &Backend)| {
+            let services: Vec<_> =
+                assigned.iter().filter(|(_, of)| *of == place).map(|(service, _)| *service).collect();
+            (backend.clone(), backend.service_config(&services))
+        };
         let table = Table {
             pages: Pages::new(Document::new(&routes, &plans, schema)?),
             cors: Cors::new(&config.cors),
             config: config.clone(),
             schemas: vec![schema, Schema::from_descriptors(campus_proto::DESCRIPTORS)?],
-            backends: backends.to_vec(),
+            backends: backends.iter().enumerate().map(configured).collect(),
+            metrics: Metrics::default(),
             routes,
             plans,
         };
-        let channels = backends.iter().map(Backend::channel).collect::<Result<_, _>>()?;
+        let channels = table.channels()?;
         Ok(Self { table: Arc::new(table), channels })
+    }
+
+    /// Figures of the channels to the backends.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.table.metrics.clone()
+    }
+
+    /// The backends with a channel each, which carries no calls of clients.
+    ///
+    /// # Errors
+    /// If a backend names no target.
+    pub(crate) fn watched(&self) -> Result<Vec<(String, Channel)>, BackendError> {
+        let targets = self.table.backends.iter().map(|(backend, _)| backend.target().to_owned());
+        Ok(targets.zip(self.table.channels()?).collect())
+    }
+}
+
+impl Table {
+    fn channels(&self) -> Result<Vec<Channel>, BackendError> {
+        self.backends.iter().map(|(backend, config)| backend.channel(config, &self.metrics)).collect()
     }
 }
 
@@ -290,8 +316,8 @@ fn without_body(mut response: Response<Body>) -> Response<Body> {
 impl WebService for Gateway {
     fn for_event_loop(&self) -> Self {
         // The targets were read before.
-        let channels = self.table.backends.iter().filter_map(|backend| backend.channel().ok());
-        Self { table: Arc::clone(&self.table), channels: channels.collect() }
+        let channels = self.table.channels().unwrap_or_default();
+        Self { table: Arc::clone(&self.table), channels }
     }
 
     fn routes(&self) -> Vec<WebRoute> {

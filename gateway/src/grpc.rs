@@ -30,13 +30,19 @@ pub(crate) struct Reply {
 #[derive(Debug)]
 pub(crate) struct Failed {
     pub(crate) status: Status,
-    pub(crate) head: HeaderMap,
-    pub(crate) trailers: HeaderMap,
+    /// Of the head, and of what was behind the messages.
+    pub(crate) metadata: Box<[HeaderMap; 2]>,
+}
+
+impl Failed {
+    pub(crate) fn new(status: Status, head: HeaderMap, trailers: HeaderMap) -> Self {
+        Self { status, metadata: Box::new([head, trailers]) }
+    }
 }
 
 impl From<Status> for Failed {
     fn from(status: Status) -> Self {
-        Self { status, head: HeaderMap::new(), trailers: HeaderMap::new() }
+        Self::new(status, HeaderMap::new(), HeaderMap::new())
     }
 }
 
@@ -80,7 +86,7 @@ pub(crate) async fn one(channel: &Channel, request: Request<Body>) -> Result<Rep
     let mut begun = BytesMut::new();
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         match frame?.into_data() {
-            Ok(data) if message.is_none() => message = whole(&mut begun, data)?,
+            Ok(data) if message.is_none() => message = whole(&mut begun, &data)?,
             Ok(data) if data.is_empty() => {}
             Ok(_) => return Err(Status::internal("the server sent more than one message").into()),
             Err(frame) => {
@@ -99,9 +105,7 @@ pub(crate) fn opened(response: Response<Body>) -> Result<(HeaderMap, Body), Fail
         return Err(foreign(parts.status).into());
     }
     match Status::from_header_map(&parts.headers) {
-        Some(status) if status.code() != tonic::Code::Ok => {
-            Err(Failed { status, head: HeaderMap::new(), trailers: parts.headers })
-        }
+        Some(status) if status.code() != tonic::Code::Ok => Err(Failed::new(status, HeaderMap::new(), parts.headers)),
         _ => Ok((parts.headers, body)),
     }
 }
@@ -120,14 +124,14 @@ fn foreign(code: StatusCode) -> Status {
 }
 
 /// The message, once all of it is here.
-fn whole(begun: &mut BytesMut, data: Bytes) -> Result<Option<Bytes>, Status> {
+fn whole(begun: &mut BytesMut, data: &Bytes) -> Result<Option<Bytes>, Status> {
     if begun.is_empty()
-        && let Some(size) = size(&data)?
+        && let Some(size) = size(data)?
         && data.len() == PREFIX + size
     {
         return Ok(Some(data.slice(PREFIX..)));
     }
-    begun.extend_from_slice(&data);
+    begun.extend_from_slice(data);
     let Some(size) = size(begun)? else { return Ok(None) };
     if begun.len() > PREFIX + size {
         return Err(Status::internal("the server sent more than one message"));
@@ -156,7 +160,7 @@ fn ended(head: HeaderMap, trailers: HeaderMap, message: Option<Bytes>) -> Result
         (Some(status), None) if status.code() == tonic::Code::Ok => {
             Err(Status::internal("the server sent no message").into())
         }
-        (Some(status), _) => Err(Failed { status, head, trailers }),
+        (Some(status), _) => Err(Failed::new(status, head, trailers)),
         (None, _) => Err(cut_off().into()),
     }
 }
@@ -177,11 +181,11 @@ mod tests {
             let (mut begun, mut found) = (BytesMut::new(), None);
             for chunk in frame.chunks(piece) {
                 assert_eq!(found, None);
-                found = whole(&mut begun, Bytes::copy_from_slice(chunk)).unwrap();
+                found = whole(&mut begun, &Bytes::copy_from_slice(chunk)).unwrap();
             }
             assert_eq!(found.as_deref(), Some(&b"a message"[..]), "in pieces of {piece}");
         }
-        assert_eq!(whole(&mut BytesMut::new(), sealed(super::frame())).unwrap().as_deref(), Some(&b""[..]));
+        assert_eq!(whole(&mut BytesMut::new(), &sealed(super::frame())).unwrap().as_deref(), Some(&b""[..]));
     }
 
     #[test]
@@ -189,7 +193,7 @@ mod tests {
         let one = sealed([frame(), b"x".to_vec()].concat());
         let two = Bytes::from([&one[..], &one[..]].concat());
         for bad in [two, Bytes::from_static(&[1, 0, 0, 0, 0]), Bytes::from_static(&[0, 255, 255, 255, 255])] {
-            assert!(whole(&mut BytesMut::new(), bad).is_err());
+            assert!(whole(&mut BytesMut::new(), &bad).is_err());
         }
     }
 }

@@ -5,6 +5,7 @@
 //! start and know no service by name. A [`Gateway`] is what `campus_chassis::AppBuilder::web` takes: it sends the messages
 //! to its [`Backend`]s and speaks HTTP as people expect it.
 
+mod answer;
 mod backend;
 pub mod bind;
 mod code;
@@ -14,13 +15,14 @@ mod grpc;
 mod openapi;
 mod page;
 mod program;
+mod request;
 pub mod route;
 mod settings;
 mod stream;
 mod unary;
 mod web;
 
-pub use backend::Backend;
+pub use backend::{Backend, BackendError};
 pub use gateway::{BuildError, Gateway};
 pub use openapi::BadExample;
 pub use program::main;

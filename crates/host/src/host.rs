@@ -2,7 +2,9 @@
 
 use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
 
-use campus_chassis::{App, AppBuilder, BuildInfo, Listen, Skip, Tracer, config::OutOfRange, descriptors, exit};
+use campus_chassis::{
+    App, AppBuilder, BuildInfo, Listen, Metrics, Skip, Tracer, config::OutOfRange, descriptors, exit,
+};
 use campus_schema::Schema;
 use campus_store::{OpenError, Store, StoreError};
 use campus_telemetry::VariableError;
@@ -193,6 +195,11 @@ impl Host {
     /// Where the services are.
     pub fn grpc_addresses(&self) -> &Listen {
         self.app.grpc_addresses()
+    }
+
+    /// The registry behind `/metrics`.
+    pub fn metrics(&self) -> Metrics {
+        self.app.metrics()
     }
 
     /// Where the web service is, if there is one.

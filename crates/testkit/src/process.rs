@@ -21,7 +21,7 @@ const DRAIN_DELAY: &str = "CAMPUS__SERVER__DRAIN_DELAY";
 
 /// A process that serves. Dropping it kills it.
 pub struct Process {
-    /// Address of the gRPC port.
+    /// Address of the gRPC port; of REST where there is no other.
     pub grpc: SocketAddr,
     /// Address of the admin port.
     pub admin: SocketAddr,
@@ -71,8 +71,9 @@ impl Process {
         let log = std::thread::spawn(move || {
             let mut lines = Vec::new();
             for line in stderr.lines().map_while(Result::ok) {
-                if let Some(ports) = address(&line, "grpc.address").zip(address(&line, "admin.address")) {
-                    let _ = tell.try_send((ports, address(&line, "web.address")));
+                let rest = address(&line, "web.address");
+                if let Some(ports) = address(&line, "grpc.address").or(rest).zip(address(&line, "admin.address")) {
+                    let _ = tell.try_send((ports, rest));
                 }
                 lines.push(line);
             }

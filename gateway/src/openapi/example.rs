@@ -29,9 +29,9 @@ fn at_depth(message: MessageType, of: Of, schema: Schema, depth: usize) -> Value
         let of_client = of != Of::Reply && (field.output_only || matches!(field.name, "etag" | "request_id"));
         let named = of == Of::Nameless && depth == 0 && (field.identifier || field.name.ends_with("_id"));
         // Of a oneof the first is taken.
-        let other = field.oneof.is_some_and(|oneof| {
-            message.fields().iter().any(|it| it.oneof == Some(oneof) && it.number < field.number)
-        });
+        let other = field
+            .oneof
+            .is_some_and(|oneof| message.fields().iter().any(|it| it.oneof == Some(oneof) && it.number < field.number));
         if of_client || named || other {
             continue;
         }

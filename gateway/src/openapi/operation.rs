@@ -137,9 +137,10 @@ impl Operation<'_> {
                 "schema": { "type": "string", "minLength": 1 },
                 "example": parameter.example,
             });
-            let comment = parameter.field.zip(parameter.parent).and_then(|(field, parent)| {
-                schemas.schema.comment(&format!("{}.{}", parent.full_name(), field.name))
-            });
+            let comment = parameter
+                .field
+                .zip(parameter.parent)
+                .and_then(|(field, parent)| schemas.schema.comment(&format!("{}.{}", parent.full_name(), field.name)));
             let mut text = comment.unwrap_or_default().to_owned();
             if parameter.many {
                 text.push_str("\nIt may be several segments, with slashes between.");
@@ -237,10 +238,11 @@ impl Operation<'_> {
             None => schemas.message(method.output),
             Some(field) => schemas.field(field),
         };
-        let example =
-            self.route.reply_type().map(|reply| example::message(reply, Of::Reply, schemas.schema)).filter(|_| {
-                !self.route.response_body.is_some_and(|field| field.repeated)
-            });
+        let example = self
+            .route
+            .reply_type()
+            .map(|reply| example::message(reply, Of::Reply, schemas.schema))
+            .filter(|_| !self.route.response_body.is_some_and(|field| field.repeated));
         if !method.server_streaming {
             let mut answer = json!({
                 "description": "The answer.",

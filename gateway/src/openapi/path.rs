@@ -94,12 +94,7 @@ fn place(edge: Edge, count: usize) -> usize {
 }
 
 /// The segment at one place of a field that stands from one place to another.
-fn parameter(
-    route: &Route,
-    schema: Schema,
-    path: &FieldPath,
-    (at, from, to): (usize, usize, usize),
-) -> Parameter {
+fn parameter(route: &Route, schema: Schema, path: &FieldPath, (at, from, to): (usize, usize, usize)) -> Parameter {
     let field = path.leaf();
     let parent = path.inside().last().map_or(Some(route.method.input), |inside| inside.message());
     // The pattern of the resource has names for the parts of a name.

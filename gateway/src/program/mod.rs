@@ -12,13 +12,12 @@ use std::{
 };
 
 use campus_chassis::{App, BuildInfo, Listen, StartError, config, exit, signals};
-use campus_client::BadTarget;
 use campus_host::{Observer, build_info};
 use campus_schema::Schema;
 use clap::{CommandFactory, FromArgMatches, Parser};
 
 use self::settings::Settings;
-use crate::{Backend, Gateway};
+use crate::Gateway;
 
 /// Flags of the gateway. Every other setting stands in the file or the environment.
 #[derive(Parser)]
@@ -100,28 +99,23 @@ fn run(binary: &'static str, flags: Flags) -> Result<(), End> {
     let mut observer = observer.map_err(|error| End { message: error.to_string(), code: error.exit_code() })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let served = match runtime {
-        Ok(runtime) => runtime.block_on(serve(&settings, gateway, &backends, info, &mut observer)),
+        Ok(runtime) => runtime.block_on(serve(&settings, gateway, info, &mut observer)),
         Err(error) => Err(End::internal(&error)),
     };
     observer.stop();
     served
 }
 
-async fn serve(
-    settings: &Settings,
-    gateway: Gateway,
-    backends: &[Backend],
-    info: BuildInfo,
-    observer: &mut Observer,
-) -> Result<(), End> {
+async fn serve(settings: &Settings, gateway: Gateway, info: BuildInfo, observer: &mut Observer) -> Result<(), End> {
     let shutdown = signals::shutdown().map_err(|error| End::internal(&error))?;
     let app = App::builder(&settings.server, &settings.admin).build_info(info).tracer(observer.tracer());
-    let mut app = app.web(settings.rest.listen.clone(), gateway);
-    for backend in backends {
-        let check = ready::check(backend, settings.gateway.backend_limit.get());
-        app = app.ready_check(format!("backend {}", backend.target()), check.map_err(|e: BadTarget| End::usage(&e))?);
-    }
+    let (metrics, watched) = (gateway.metrics(), gateway.watched().map_err(|error| End::usage(&error))?);
+    let app = app.web(settings.rest.listen.clone(), gateway);
+    let app = watched.into_iter().fold(app, |app, (target, channel)| {
+        app.ready_check(format!("backend {target}"), ready::check(channel, settings.gateway.backend_limit.get()))
+    });
     let app = app.build().map_err(|error: StartError| End::usage(&error))?;
+    app.metrics().register(|registry| metrics.register(registry));
     observer.watch(app.metrics());
     app.run_until(shutdown).await.map_err(|error| End::internal(&error))
 }

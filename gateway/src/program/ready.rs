@@ -5,19 +5,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use campus_client::{BadTarget, State};
-
-use crate::Backend;
+use campus_client::{Channel, State};
 
 /// A question that is answered with yes when a server of the backend is ready, or was within `limit`: one that goes while
 /// another comes, as in an update, makes nobody leave the gateway.
 pub(super) fn check(
-    backend: &Backend,
+    channel: Channel,
     limit: Duration,
-) -> Result<impl Fn() -> std::future::Ready<Result<(), String>> + Send + Sync + 'static, BadTarget> {
-    let channel = backend.channel()?;
+) -> impl Fn() -> std::future::Ready<Result<(), String>> + Send + Sync + 'static {
     let last = Mutex::new(None::<Instant>);
-    Ok(move || {
+    move || {
         channel.connect();
         let state = channel.state();
         let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -26,5 +23,5 @@ pub(super) fn check(
         }
         let is_ready = last.is_some_and(|last| last.elapsed() <= limit);
         std::future::ready(if is_ready { Ok(()) } else { Err(format!("no server is ready, the channel is {state}")) })
-    })
+    }
 }

@@ -100,7 +100,7 @@ impl<'de> Deserialize<'de> for Backends {
 impl Settings {
     /// Checks what the types of the settings do not: that each makes sense.
     pub(crate) fn check(&mut self) -> Result<(), OutOfRange> {
-        if !self.server.listen.0.is_empty() && self.server.listen != ServerConfig::default().listen {
+        if ![ServerConfig::default().listen, Listen::default()].contains(&self.server.listen) {
             return Err(OutOfRange {
                 setting: "server.listen",
                 value: format!("\"{}\"", self.server.listen),

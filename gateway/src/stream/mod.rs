@@ -27,10 +27,11 @@ use self::{
 };
 pub(crate) use self::{format::OFFERED, resume::Resume};
 use crate::{
+    answer,
     bind::Bound,
     fault::Fault,
     gateway::{Exchange, Gateway, Plan},
-    grpc, unary,
+    grpc, request,
     web::{
         coding::{Coding, Packer},
         deadline::Time,
@@ -58,22 +59,23 @@ async fn begin(exchange: Exchange, asked: Option<Time>) -> Result<Response<Body>
     metadata.extend(asked.map(|time| (GRPC_TIMEOUT, time.header())));
     let accepted = Format::accepted(&head.headers);
     if route.method.server_streaming && !plan.raw.reply && accepted.is_none() {
-        return Err(unary::not_acceptable(&OFFERED));
+        return Err(answer::not_acceptable(&OFFERED));
     }
     take_up(plan, &head.headers, &mut bound)?;
+    let form = answer::Form::new((&gateway, route, plan), &bound, &head);
     // A record is one line in every form.
     let options = JsonOptions { indent: None, ..bound.json_options(JsonOptions::default()) };
     let (messages, mut upload) = if route.method.client_streaming {
         let (upload, learns) = Upload::new((&gateway, route), bound, &head.headers, body)?;
         (Body::new(upload), Some(learns))
     } else {
-        let message = unary::message((&gateway, route), &bound, &head.headers, body).await?;
+        let message = request::message((&gateway, route), &bound, &head.headers, body).await?;
         (Body::new(Full::new(message)), None)
     };
     let request = grpc::request(plan.uri.clone(), metadata, messages);
     if !route.method.server_streaming {
         return match grpc::one(channel, request).await {
-            Ok(reply) => unary::reply_to(route, plan, &head, &reply, gateway.table.config.compress_over.0),
+            Ok(reply) => form.answer(&reply),
             Err(failed) => Err(blamed(&mut upload, failed).await),
         };
     }
@@ -88,7 +90,7 @@ async fn begin(exchange: Exchange, asked: Option<Time>) -> Result<Response<Body>
     if let Some(Next::End(status, trailers)) = &first {
         if status.code() != Code::Ok {
             let (status, trailers) = (status.clone(), trailers.clone());
-            return Err(blamed(&mut upload, grpc::Failed { status, head: metadata, trailers }).await);
+            return Err(blamed(&mut upload, grpc::Failed::new(status, metadata, trailers)).await);
         }
         if matches!(format, Some((Format::Events, _))) {
             return Ok(nothing_more());
@@ -96,8 +98,8 @@ async fn begin(exchange: Exchange, asked: Option<Time>) -> Result<Response<Body>
     }
     let kind = match (&format, &first) {
         (Some((_, kind)), _) => kind.clone(),
-        (None, Some(Next::Message(message))) => unary::type_of(route.raw_reply(message).as_ref()),
-        (None, _) => unary::type_of(None),
+        (None, Some(Next::Message(message))) => answer::type_of(route.raw_reply(message).as_ref()),
+        (None, _) => answer::type_of(None),
     };
     let asked = Asked { format: format.map(|(format, _)| format), options, kind, deadline: asked };
     let mut response = asked.response(&gateway, route.index, &head.headers, (source, first, upload));
@@ -123,7 +125,7 @@ async fn first(source: &mut Source, is_raw: bool) -> Option<Next> {
 async fn blamed(upload: &mut Option<oneshot::Receiver<Bad>>, failed: grpc::Failed) -> Fault {
     match upload.as_mut().and_then(|upload| upload.try_recv().ok()) {
         Some(bad) => bad.heard().await,
-        None => unary::failed(failed),
+        None => answer::failed(failed),
     }
 }
 

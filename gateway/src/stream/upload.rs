@@ -21,8 +21,8 @@ use crate::{
     fault::Fault,
     gateway::Gateway,
     grpc::PREFIX,
+    request,
     route::Route,
-    unary,
     web::coding::{Coding, Unpack, Unpacker},
 };
 
@@ -95,7 +95,7 @@ impl Upload {
         let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let is_raw = route.raw().request;
         let form = if is_raw { Form::Any } else { form(kind)? };
-        let coding = Coding::of_request(headers).map_err(|()| unary::unsupported_coding())?;
+        let coding = Coding::of_request(headers).map_err(|()| request::unsupported_coding())?;
         let unpacker = coding.map(|coding| Unpacker::new(coding, UNPACKED).map(|it| (coding, it))).transpose();
         let (told, learns) = oneshot::channel();
         let limit = usize::try_from(gateway.table.config.max_body.0).unwrap_or(usize::MAX);
@@ -177,7 +177,7 @@ impl Upload {
             };
             match frame {
                 None => self.end()?,
-                Some(Err(error)) => return Poll::Ready(Err(unary::broken_off(&error.to_string()))),
+                Some(Err(error)) => return Poll::Ready(Err(request::broken_off(&error.to_string()))),
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) if self.unpacker.is_some() => self.packed = data,
                     Ok(data) => self.take(Some(&data))?,

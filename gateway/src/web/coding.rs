@@ -218,7 +218,7 @@ impl Unpacker {
             Self::Br(writer) => writer.write_all(bytes),
             Self::Gzip(writer) => writer.write_all(bytes).and_then(|()| writer.flush()),
         };
-        self.out(written)
+        self.out(&written)
     }
 
     /// What is left, if the body came to its end.
@@ -228,7 +228,7 @@ impl Unpacker {
             Self::Br(writer) => writer.close(),
             Self::Gzip(writer) => writer.try_finish(),
         };
-        self.out(ended)
+        self.out(&ended)
     }
 
     fn limited(&mut self) -> &mut Limited {
@@ -239,7 +239,7 @@ impl Unpacker {
         }
     }
 
-    fn out(&mut self, written: io::Result<()>) -> Result<Vec<u8>, Unpack> {
+    fn out(&mut self, written: &io::Result<()>) -> Result<Vec<u8>, Unpack> {
         let out = self.limited();
         match written {
             _ if out.over => Err(Unpack::TooLarge),

@@ -23,7 +23,8 @@ fn a_page_reads_writes_and_watches_and_loses_no_change_when_its_connection_break
         "{CREATE} const made = await create('ada', 'Ada'); return [made.status, made.headers.get('etag'), await made.json()];"
     ));
     assert_eq!((&made[0], &made[2]["name"]), (&json!(200), &json!("employees/ada")));
-    let read = "const read = await fetch('/v1/employees/none'); return [read.status, (await read.json()).error.status];";
+    let read =
+        "const read = await fetch('/v1/employees/none'); return [read.status, (await read.json()).error.status];";
     assert_eq!(browser.run(read), json!([404, "NOT_FOUND"]));
 
     browser.run(
@@ -62,7 +63,9 @@ fn the_api_page_sends_calls_and_shows_what_comes() {
     browser.fill("#query-employee_id", "10001");
     browser.click("#send");
     browser.until(status);
-    assert!(browser.run("return document.getElementById('result').innerText").as_str().unwrap().contains("employees/10001"));
+    assert!(
+        browser.run("return document.getElementById('result').innerText").as_str().unwrap().contains("employees/10001")
+    );
     assert!(browser.run("return document.getElementById('command').textContent").as_str().unwrap().starts_with("curl"));
     browser.picture("create");
 
@@ -74,7 +77,11 @@ fn the_api_page_sends_calls_and_shows_what_comes() {
     browser.click("a[href='#EmployeeService_WatchEmployees']");
     browser.keys("#query-filter", "\u{e009}\u{e007}");
     browser.until("return document.querySelectorAll('#events li').length === 1");
-    browser.run("await fetch('/v1/employees/10001', {method: 'PATCH', body: '{\"givenName\": \"Augusta\"}'});");
+    browser.run(
+        r#"await fetch('/v1/employees/10001', {
+            method: 'PATCH', headers: {'content-type': 'application/json'}, body: '{"givenName": "Augusta"}',
+        });"#,
+    );
     browser.until("return document.getElementById('events').innerText.includes('Augusta')");
     browser.picture("watch");
     browser.click("#stop");

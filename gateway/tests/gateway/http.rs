@@ -113,9 +113,9 @@ async fn options_and_405_tell_what_there_is() {
 async fn a_path_that_leads_nowhere_names_the_nearest_that_does() {
     let rest = Rest::start();
     let mut client = rest.client().await;
-    let answer = client.get("/v2/employees").await;
+    let answer = client.get("/v1/employes:stream").await;
     assert_eq!(answer.fault(), (404, "NOT_FOUND".to_owned(), "UNKNOWN_PATH".to_owned()));
-    assert!(answer.message().contains("did you mean /v1/employees?"), "{}", answer.message());
+    assert!(answer.message().contains("did you mean /v1/employees:stream?"), "{}", answer.message());
     assert_eq!(client.send("OPTIONS /nothing", &[], "").await.code, 404);
 }
 

@@ -1,6 +1,7 @@
 //! The gateway in front of real services.
 
 #![expect(
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
@@ -11,10 +12,14 @@ mod bind;
 mod browser;
 #[path = "../contract/mod.rs"]
 mod contract;
+mod flow;
 mod http;
 mod mask;
 mod openapi;
 mod page;
+mod program;
+mod query;
+mod raw;
 mod route;
 mod stream;
 mod support;

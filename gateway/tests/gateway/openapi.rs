@@ -40,7 +40,8 @@ async fn every_reference_leads_somewhere_and_every_operation_has_an_id_of_its_ow
         }
     }
     assert!(references > 50, "{references}");
-    let operations = document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values());
+    let operations =
+        document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values());
     let mut ids: Vec<&str> = operations.map(|operation| operation["operationId"].as_str().unwrap()).collect();
     let count = ids.len();
     ids.sort_unstable();

@@ -62,7 +62,11 @@ async fn a_broken_record_is_named_by_place_and_line() {
     let rest = Rest::start();
     let mut client = rest.client().await;
     for (body, place, says) in [
-        (format!("{}\n\n{{\"employee\": {{\"givenNam\": \"A\"}}}}\n", record(1)), "record 2, which begins in line 3", "givenName"),
+        (
+            format!("{}\n\n{{\"employee\": {{\"givenNam\": \"A\"}}}}\n", record(1)),
+            "record 2, which begins in line 3",
+            "givenName",
+        ),
         (format!("{}\n{{\"employee\": \n{}", record(1), record(2)), "record 2, which begins in line 2", "EOF"),
         (format!("[{},\n\n{{\"employee\": 7}}]", record(1)), "record 2, which begins in line 3", "employee"),
         (format!("[{},", record(1)), "line 1", "the array has no end"),

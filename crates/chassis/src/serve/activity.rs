@@ -6,9 +6,12 @@ use crate::{
     metrics::Traffic,
 };
 use campus_call::Peer;
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
 };
 
 /// Shared by a connection's socket, its service and its streams.
@@ -27,6 +30,7 @@ pub(crate) struct Activity {
     flooded: AtomicBool,
     begun: AtomicBool,
     leaves: AtomicBool,
+    unread: AtomicBool,
 }
 
 impl Activity {
@@ -44,6 +48,7 @@ impl Activity {
             flooded: AtomicBool::new(false),
             begun: AtomicBool::new(false),
             leaves: AtomicBool::new(false),
+            unread: AtomicBool::new(false),
         })
     }
 
@@ -59,6 +64,7 @@ impl Activity {
     pub(super) fn call(&self) {
         self.calls.fetch_add(1, Relaxed);
         self.begun.store(false, Relaxed);
+        self.unread.store(false, Relaxed);
     }
 
     /// Without a request that runs, a byte has come: of the head of one, where there are no frames.
@@ -106,15 +112,32 @@ impl Activity {
 pub(crate) struct Open(pub(super) Arc<Activity>);
 
 impl Open {
-    /// Whether the connection ends with this.
+    /// Whether the connection ends with this: it is asked to leave, or the body of its request is not read to the end.
     pub(crate) fn leaves(&self) -> bool {
-        self.0.leaves.load(Relaxed)
+        self.0.leaves.load(Relaxed) || self.0.unread.load(Relaxed)
+    }
+
+    /// Something is left of the request's body.
+    pub(crate) fn leave_unread(&self) {
+        self.0.unread.store(true, Relaxed);
     }
 
     pub(super) fn new(activity: &Arc<Activity>) -> Self {
         activity.open.fetch_add(1, Relaxed);
         activity.traffic.streams.fetch_add(1, Relaxed);
         Self(Arc::clone(activity))
+    }
+}
+
+impl Clone for Open {
+    fn clone(&self) -> Self {
+        Self::new(&self.0)
+    }
+}
+
+impl fmt::Debug for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Open").finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,9 @@
 //! The body of a request.
 
-use crate::call::{Held, Share};
+use crate::{
+    call::{Held, Share},
+    serve::Open,
+};
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -17,6 +20,9 @@ use tonic::Status;
 pub struct WebBody {
     inner: Incoming,
     share: Arc<Share>,
+    /// Learns that something is left of the body when it is dropped, where the next request is behind it.
+    open: Option<Open>,
+    ended: bool,
 }
 
 /// Why a body cannot be had.
@@ -31,8 +37,8 @@ pub enum ReadError {
 }
 
 impl WebBody {
-    pub(crate) fn new(inner: Incoming, share: &Arc<Share>) -> Self {
-        Self { inner, share: Arc::clone(share) }
+    pub(crate) fn new(inner: Incoming, share: &Arc<Share>, open: Option<Open>) -> Self {
+        Self { ended: inner.is_end_stream(), inner, share: Arc::clone(share), open }
     }
 
     /// Reads all of it; its bytes count as the server's (`max_buffered`) while they are held.
@@ -67,7 +73,7 @@ impl WebBody {
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, ReadError> {
-        while let Some(frame) = poll_fn(|cx| Pin::new(&mut self.inner).poll_frame(cx)).await {
+        while let Some(frame) = poll_fn(|cx| Pin::new(&mut *self).poll_frame(cx)).await {
             let frame = frame.map_err(|error| ReadError::Broken(error.to_string()))?;
             if let Ok(data) = frame.into_data() {
                 return Ok(Some(data));
@@ -82,7 +88,9 @@ impl Body for WebBody {
     type Error = hyper::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        Pin::new(&mut self.inner).poll_frame(cx)
+        let polled = Pin::new(&mut self.inner).poll_frame(cx);
+        self.ended |= matches!(polled, Poll::Ready(None));
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -91,5 +99,13 @@ impl Body for WebBody {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+impl Drop for WebBody {
+    fn drop(&mut self) {
+        if let Some(open) = self.open.as_ref().filter(|_| !self.ended && !self.inner.is_end_stream()) {
+            open.leave_unread();
+        }
     }
 }

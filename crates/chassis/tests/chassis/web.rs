@@ -41,6 +41,23 @@ async fn a_connection_of_http_1_carries_one_request_after_another() {
 }
 
 #[tokio::test]
+async fn a_client_is_told_that_the_connection_ends_where_its_body_is_not_read() {
+    let web = Web::start(server_config());
+    let sizes =
+        [("/echo", 100, false), ("/nothing", 100, true), ("/read/1024", 1024, false), ("/read/1024", 1025, true)];
+    for (path, size, closes) in sizes {
+        let mut stream = TcpStream::connect(web.addr).await.unwrap();
+        let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {size}\r\n\r\n{}", "x".repeat(size));
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut begun = vec![0; 4096];
+        let read = within(stream.read(&mut begun)).await.unwrap();
+        let text = String::from_utf8_lossy(&begun[..read]).into_owned();
+        assert_eq!(text.contains("connection: close"), closes, "{path} {size}: {text}");
+    }
+    web.server.stop().await;
+}
+
+#[tokio::test]
 async fn a_preface_that_comes_in_pieces_is_one_and_what_only_begins_like_one_is_a_request() {
     let web = Web::start(server_config());
     let mut stream = TcpStream::connect(web.addr).await.unwrap();

@@ -249,6 +249,30 @@ fn one_field_is_written_as_it_is_or_as_what_it_is_unset() {
 }
 
 #[test]
+fn bytes_that_say_a_thing_twice_are_written_once_with_what_was_said_last() {
+    let twice = |message: &str, one: &str, other: &str| {
+        let ours = KINDS.schema.message(message).unwrap();
+        let bytes = [ours.from_json(one).unwrap(), ours.from_json(other).unwrap()].concat();
+        written(message, &bytes, &JsonOptions::default())
+    };
+    let expected = r#"{"byInt32":{"1":"6","2":"7"}}"#;
+    assert_eq!(twice("kinds.Maps", r#"{"byInt32":{"2":7,"1":5}}"#, r#"{"byInt32":{"1":6}}"#), expected);
+    assert_eq!(
+        twice("kinds.Plain", r#"{"anInt32":1,"aString":"a"}"#, r#"{"anInt32":2}"#),
+        r#"{"anInt32":2,"aString":"a"}"#
+    );
+    assert_eq!(twice("kinds.Choice", r#"{"text":"a"}"#, r#"{"number":1}"#), r#"{"number":1}"#);
+    assert_eq!(
+        twice("kinds.Lists", r#"{"int32s":[1],"strings":["a"]}"#, r#"{"int32s":[2]}"#),
+        r#"{"int32s":[1,2],"strings":["a"]}"#
+    );
+    assert_eq!(
+        twice("kinds.Tree", r#"{"left":{"name":"a"}}"#, r#"{"left":{"right":{}}}"#),
+        r#"{"left":{"name":"a","right":{}}}"#
+    );
+}
+
+#[test]
 fn well_known_messages_have_their_own_forms() {
     for (given, expected) in [
         (r#"{"timestamp":"1972-01-01T10:00:20.021+01:00"}"#, r#"{"timestamp":"1972-01-01T09:00:20.021Z"}"#),

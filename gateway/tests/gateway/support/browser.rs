@@ -28,7 +28,8 @@ impl Browser {
         let mut command = Command::new("chromedriver");
         let command = command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let Ok(mut driver) = command.spawn() else {
-            let what = "the gateway in a browser: there is no chromedriver; install chromium-driver and run make test again";
+            let what =
+                "the gateway in a browser: there is no chromedriver; install chromium-driver and run make test again";
             campus_testkit::left_out(what);
             return None;
         };
@@ -47,15 +48,25 @@ impl Browser {
 
     fn ask(&self, method: &str, path: &str, body: &Value) -> Value {
         let body = if method == "POST" { body.to_string() } else { String::new() };
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE * 2)).unwrap();
-        let head = "Host: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length";
-        write!(stream, "{method} {path} HTTP/1.1\r\n{head}: {}\r\n\r\n{body}", body.len()).unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        let text = String::from_utf8(answer).unwrap();
-        let (_, body) = text.split_once("\r\n\r\n").unwrap();
-        let value = serde_json::from_str::<Value>(body).unwrap_or_else(|error| panic!("{error}: {text}"))["value"].take();
+        let head = "Host: localhost\r\nContent-Type: application/json\r\nContent-Length";
+        write!(&stream, "{method} {path} HTTP/1.1\r\n{head}: {}\r\n\r\n{body}", body.len()).unwrap();
+        let mut answer = BufReader::new(&stream);
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            answer.read_line(&mut line).unwrap();
+            match line.to_ascii_lowercase().split_once(':') {
+                Some(("content-length", value)) => length = value.trim().parse().unwrap(),
+                Some(_) => {}
+                None if line.trim().is_empty() => break,
+                None => {}
+            }
+        }
+        let mut body = vec![0; length];
+        answer.read_exact(&mut body).unwrap();
+        let value = serde_json::from_slice::<Value>(&body).unwrap()["value"].take();
         assert!(value.get("error").is_none(), "{method} {path}: {value}");
         value
     }
@@ -81,7 +92,11 @@ impl Browser {
             if !matches!(value, Value::Null | Value::Bool(false)) {
                 return value;
             }
-            assert!(begun.elapsed() < PATIENCE, "waited in vain for: {script}\n{}", self.run("return document.body.innerText"));
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "waited in vain for: {script}\n{}",
+                self.run("return document.body.innerText")
+            );
         }
     }
 
@@ -129,11 +144,11 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        if !self.session.is_empty() && !std::thread::panicking() {
-            self.ask("DELETE", &self.session, &Value::Null);
-        } else if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
-            let _ = write!(stream, "DELETE {} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", self.session);
-            let _ = stream.read_to_end(&mut Vec::new());
+        // It ends the browser before it answers, also when the test has failed.
+        if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
+            let _ = stream.set_read_timeout(Some(PATIENCE));
+            let _ = write!(stream, "DELETE {} HTTP/1.1\r\nHost: localhost\r\n\r\n", self.session);
+            let _ = stream.read(&mut [0; 1]);
         }
         let _ = self.driver.kill();
         let _ = self.driver.wait();

@@ -13,8 +13,11 @@ use tokio::net::TcpStream;
 /// No answer takes longer than this.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// One connection.
-pub(crate) struct Client(SendRequest<Full<Bytes>>);
+/// One connection, and the next one where the server has ended it.
+pub(crate) struct Client {
+    addr: SocketAddr,
+    connection: SendRequest<Full<Bytes>>,
+}
 
 /// What came back.
 #[derive(Clone, Debug)]
@@ -29,7 +32,7 @@ impl Client {
         let stream = TcpStream::connect(addr).await.unwrap();
         let (sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
-        Self(sender)
+        Self { addr, connection: sender }
     }
 
     /// Sends a request: `GET /path`, further headers, and a body.
@@ -38,8 +41,10 @@ impl Client {
         let request = Request::builder().method(method).uri(target).header(header::HOST, "test");
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let sent = async {
-            self.0.ready().await.unwrap();
-            let response = self.0.send_request(request.body(Full::new(body.into())).unwrap()).await.unwrap();
+            if self.connection.ready().await.is_err() {
+                *self = Self::connect(self.addr).await;
+            }
+            let response = self.connection.send_request(request.body(Full::new(body.into())).unwrap()).await.unwrap();
             let (head, body) = response.into_parts();
             let body = body.collect().await.unwrap().to_bytes();
             Answer { code: head.status, headers: head.headers, body }
