@@ -2,7 +2,6 @@
 
 use std::{fs, net::SocketAddr, path::Path, path::PathBuf, sync::Arc};
 
-use campus_chassis::in_process;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::{
     ClientConfig, RootCertStore,
@@ -13,7 +12,6 @@ use tokio::{
     net::{TcpStream, UnixStream},
 };
 use tokio_rustls::TlsConnector;
-use tower::Service;
 
 use crate::Result;
 
@@ -55,9 +53,7 @@ impl Way {
         };
         Ok(match self {
             Self::Tcp(addr) => Box::new(tcp(*addr).await?),
-            Self::InProcess(name) => {
-                Box::new(in_process(*name).call(http::Uri::from_static("http://in-process")).await?.into_inner())
-            }
+            Self::InProcess(name) => Box::new(campus_inprocess::connect(name).await?),
             Self::Unix(path) => Box::new(UnixStream::connect(path).await?),
             Self::Tls(addr, connector) => {
                 Box::new(connector.connect(ServerName::try_from("localhost")?, tcp(*addr).await?).await?)
