@@ -39,7 +39,8 @@ async fn files() -> Rest {
 #[tokio::test]
 async fn raw_bytes_go_through_both_ways_with_their_type_as_they_come() {
     let rest = files().await;
-    let (pieces, mut answer) = Open::started(rest.addr, "/v1/files:copy", &[("content-type", "text/plain")], "one ").await;
+    let (pieces, mut answer) =
+        Open::started(rest.addr, "/v1/files:copy", &[("content-type", "text/plain")], "one ").await;
     assert_eq!((answer.code.as_u16(), answer.header("content-type")), (200, "text/plain"));
     assert_eq!(answer.until("one ").await.unwrap(), "one ");
     pieces.send(Bytes::from_static(b"two ")).await.unwrap();
@@ -60,7 +61,7 @@ async fn raw_bytes_that_end_in_an_error_are_cut_off() {
         let (pieces, mut answer) = Open::started(rest.addr, "/v1/files:copy", &headers, "one ").await;
         answer.until("one ").await.unwrap();
         drop(pieces);
-        assert!(answer.is_cut_off().await, "{end}");
+        assert!(answer.breaks_off().await, "{end}");
     }
 }
 
