@@ -80,6 +80,7 @@ impl Services {
         let admission = Admission::new(config.max_unary_calls, config.max_stream_calls, config.max_web_requests);
         let figures = Shards::new(labels, count, admission, Buffers::new(config.max_buffered.0));
         let web_figures = web.map(|web| web_figures(web, count, &figures));
+        let web_open = watch::Sender::new(0);
         let shard = |index| {
             let web = web.zip(web_figures.as_ref()).and_then(|(service, figures)| {
                 let counters = Arc::clone(figures.counters.get(index)?);
@@ -94,7 +95,12 @@ impl Services {
             });
             let web_traffic = web_figures.as_ref().and_then(|figures| figures.traffic.get(index).cloned());
             let web_traffic = web_traffic.unwrap_or_default();
-            Arc::new(Shard { web, web_traffic, ..self.shard(&figures, index, config, plan, tracer) })
+            Arc::new(Shard {
+                web,
+                web_traffic,
+                web_open: web_open.clone(),
+                ..self.shard(&figures, index, config, plan, tracer)
+            })
         };
         let shards = (0..count).map(shard).collect();
         (figures, web_figures, shards)
@@ -130,6 +136,7 @@ impl Services {
             traffic: figures.traffic.get(index).cloned().unwrap_or_default(),
             web: None,
             web_traffic: Arc::default(),
+            web_open: watch::Sender::new(0),
             buffers: Arc::clone(&figures.buffers),
             phase: watch::Sender::new(Phase::Serve),
             plan,

@@ -12,6 +12,7 @@ mod bind;
 mod browser;
 #[path = "../contract/mod.rs"]
 mod contract;
+mod drain;
 mod flow;
 mod http;
 mod mask;

@@ -17,7 +17,7 @@ use crate::{
     transport::{Io, Port, Stream},
 };
 use bytes::BytesMut;
-use campus_call::Peer;
+use campus_call::{Peer, Transport};
 use hyper::{
     body::{Body, Incoming},
     server::conn::{http1, http2},
@@ -48,6 +48,9 @@ impl Place {
         let traffic = shard.traffic(port);
         traffic.open.fetch_add(1, Relaxed);
         traffic.accepted.fetch_add(1, Relaxed);
+        if port == Port::Web {
+            shard.web_open.send_modify(|open| *open += 1);
+        }
         Self { shard: Arc::clone(shard), port, _permit: permit }
     }
 }
@@ -55,6 +58,9 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.shard.traffic(self.port).open.fetch_sub(1, Relaxed);
+        if self.port == Port::Web {
+            self.shard.web_open.send_modify(|open| *open -= 1);
+        }
     }
 }
 
@@ -168,6 +174,9 @@ async fn drive<C: Connection>(activity: &Activity, mut connection: Pin<&mut C>, 
     let shard = &activity.shard;
     let (mut phase, mut seen) = (shard.phase.subscribe(), Phase::Serve);
     let mut clock = Clock::new(&shard.plan, greeting);
+    // What answers at the web port may ask the services of this process.
+    let outlives_web = shard.web.is_some() && activity.caller.peer.transport == Transport::InProcess;
+    let mut waits = false;
     let mut alarm = pin!(tokio::time::sleep_until(clock.alarm));
     loop {
         let act = tokio::select! {
@@ -180,7 +189,16 @@ async fn drive<C: Connection>(activity: &Activity, mut connection: Pin<&mut C>, 
                 if seen >= Phase::Stop {
                     activity.caller.end(Ending::Stop);
                 }
-                if seen == Phase::Close { Act::Close } else { clock.leave(Closed::Drain) }
+                waits = outlives_web && seen == Phase::Drain;
+                match seen {
+                    Phase::Close => Act::Close,
+                    _ if waits => Act::Nothing,
+                    _ => clock.leave(Closed::Drain),
+                }
+            }
+            () = shard.web_is_over(), if waits => {
+                waits = false;
+                clock.leave(Closed::Drain)
             }
             () = &mut alarm => clock.ring(activity),
         };

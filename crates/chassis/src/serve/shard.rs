@@ -63,6 +63,8 @@ pub(crate) struct Shard {
     /// What answers at web addresses, if there are any.
     pub(crate) web: Option<Arc<Web>>,
     pub(crate) web_traffic: Arc<Traffic>,
+    /// Web connections of the whole server.
+    pub(crate) web_open: watch::Sender<usize>,
     pub(crate) buffers: Arc<Buffers>,
     pub(crate) phase: watch::Sender<Phase>,
     pub(crate) plan: Plan,
@@ -83,6 +85,12 @@ impl Shard {
     /// Open connections.
     pub(crate) fn connections(&self) -> u64 {
         self.traffic.open.load(Relaxed) + self.web_traffic.open.load(Relaxed)
+    }
+
+    /// Ends when no web connection is open on the whole server.
+    pub(super) async fn web_is_over(&self) {
+        // The sender lives as long as the shard.
+        let _ = self.web_open.subscribe().wait_for(|open| *open == 0).await;
     }
 
     pub(crate) fn enter(&self, phase: Phase) {
