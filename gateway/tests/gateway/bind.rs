@@ -66,7 +66,7 @@ fn a_path_fills_fields_of_every_kind_that_is_text() {
     let found = refused("GET", "/v1/numbers/1.5/COLOR_REED/yes", "");
     let expected = [
         "path: an_int64: expected a whole number of 64 bits",
-        "path: color: \"COLOR_REED\" is no value of kitchen.v1.Color; did you mean \"COLOR_RED\"?",
+        "path: color: expected COLOR_UNSPECIFIED, COLOR_RED or COLOR_GREEN, or the number of one of them",
         "path: a_bool: expected true or false",
     ];
     assert_eq!(found, expected);
@@ -134,7 +134,14 @@ fn every_fault_of_a_query_is_told_with_its_key_and_what_would_be_right() {
         ("aUint64=-1", "query: aUint64: expected a whole number of 64 bits that is not negative"),
         ("aDouble=1x", "query: aDouble: expected a number"),
         ("someBytes=*", "query: someBytes: expected a string in base64"),
-        ("color=color_red", "query: color: \"color_red\" is no value of kitchen.v1.Color; did you mean \"COLOR_RED\"?"),
+        (
+            "color=color_red",
+            "query: color: expected COLOR_UNSPECIFIED, COLOR_RED or COLOR_GREEN, or the number of one of them",
+        ),
+        (
+            "spice=SPICE_CINAMON",
+            "query: spice: expected the name or number of a value of kitchen.v1.Spice; did you mean \"SPICE_CINNAMON\"?",
+        ),
         ("at=yesterday", "query: at: expected a time such as \"2026-01-31T12:00:00Z\""),
         ("wait=1", "query: wait: expected a duration such as \"1.5s\""),
         ("at.seconds=1", "query: at.seconds: \"at\" has no fields that a query could set"),

@@ -122,8 +122,10 @@ fn what_cannot_be_is_refused_in_one_line_before_a_port_is_bound() {
         ),
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_campus-gateway"));
-        let output = command.arg("--config").arg(file(dir.path(), settings)).output().unwrap();
-        let text = refusal(&output);
+        let config = file(dir.path(), settings);
+        let output = command.arg("--config").arg(&config).output().unwrap();
+        // Which file it is in stands behind the name of a setting.
+        let text = refusal(&output).replace(&format!(" in {}", config.display()), "");
         assert!(text.contains(line), "{settings}: {text}");
     }
 }

@@ -11,6 +11,8 @@ use serde_json::Number;
 
 use crate::{
     EnumType, Kind,
+    error::hint,
+    nearest,
     value::{put_value, zigzag},
     wire::{self, WireValue},
 };
@@ -154,18 +156,21 @@ fn enum_number(kind: EnumType, token: &Token<'_>) -> Result<i32, String> {
     match token {
         Token::Null if kind.full_name() == NULL_VALUE => Ok(0),
         // The text may be somebody's, so it is not repeated.
-        Token::Text(name) => kind.number(name).ok_or_else(|| format!("expected {}", names(kind))),
+        Token::Text(name) => kind.number(name).ok_or_else(|| format!("expected {}", names(kind, name))),
         token => whole(token).ok_or_else(|| token.refused(expected(Kind::Enum(kind)))),
     }
 }
 
-fn names(kind: EnumType) -> String {
+fn names(kind: EnumType, given: &str) -> String {
     let names: Vec<&str> = kind.values().iter().map(|value| value.name).collect();
     match names.split_last() {
         Some((last, others)) if !others.is_empty() && others.len() < MOST_NAMES => {
             format!("{} or {last}, or the number of one of them", others.join(", "))
         }
-        _ => format!("the name or number of a value of {}", kind.full_name()),
+        _ => {
+            let nearest = nearest(given, kind.values().iter().map(|value| value.name));
+            format!("the name or number of a value of {}{}", kind.full_name(), hint(nearest))
+        }
     }
 }
 
