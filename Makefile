@@ -69,7 +69,7 @@ ifeq ($(MEASURE),)
 else
 	cargo build --release --locked -p campus
 	$(MEASURE) --peers go-sqlite,tonic-sqlite,floor --loads $(LOADS) \
-		--server 'campus=$(TARGET)/release/campus serve --data-dir {dir} --listen 127.0.0.1:{port} --admin-listen 127.0.0.1:0' --port 50951
+		--server 'campus=$(TARGET)/release/campus serve --data-dir {dir} --listen 127.0.0.1:{port} --admin-listen 127.0.0.1:0 --rest-listen off' --port 50951
 endif
 
 golden: ## writes the golden files anew from what the programs say now; look at the diff

@@ -359,7 +359,16 @@ fn the_demo_shows_commands_that_work_as_they_stand() {
     let place = Place::new();
     let data = place.files.path().join("demo");
     let mut demo = Command::new(env!("CARGO_BIN_EXE_campus"))
-        .args(["demo", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data-dir"])
+        .args([
+            "demo",
+            "--listen",
+            "127.0.0.1:0",
+            "--admin-listen",
+            "127.0.0.1:0",
+            "--rest-listen",
+            "127.0.0.1:0",
+            "--data-dir",
+        ])
         .arg(&data)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -370,11 +379,16 @@ fn the_demo_shows_commands_that_work_as_they_stand() {
     while !text.contains("Ctrl-C") {
         assert_ne!(out.read_line(&mut text).unwrap(), 0, "the demo has ended: {text}");
     }
-    let commands: Vec<&str> = text.lines().map(str::trim).filter(|line| line.contains("campus --server")).collect();
-    assert_eq!(commands.len(), 6, "{text}");
+    let is_command = |line: &&str| line.contains("campus --server") || line.starts_with("curl ");
+    let commands: Vec<&str> = text.lines().map(str::trim).filter(is_command).collect();
+    assert_eq!(commands.len(), 7, "{text}");
     for command in commands {
         let run = run(Command::new("sh").args(["-c", command])).exits(0);
-        assert!(run.out.lines().count() > 2, "{command}: {}", run.out);
+        assert!(
+            run.out.lines().count() > 2 || command.starts_with("curl ") && run.out.contains("employees"),
+            "{command}: {}",
+            run.out
+        );
     }
     interrupt(&demo);
     assert_eq!(wait(&mut demo), Some(0));

@@ -11,7 +11,9 @@ async fn logs_that_nobody_reads_hold_up_no_call_and_not_the_end() {
     let dir = tempfile::tempdir().unwrap();
     let socket = format!("unix:{}", dir.path().join("campus.sock").display());
     let mut serve = Command::new(env!("CARGO_BIN_EXE_campus"));
-    serve.args(["serve", "--admin-listen", "127.0.0.1:0", "--listen", &socket, "--data-dir"]).arg(dir.path());
+    serve
+        .args(["serve", "--admin-listen", "127.0.0.1:0", "--rest-listen", "off", "--listen", &socket, "--data-dir"])
+        .arg(dir.path());
     serve.env("CAMPUS__LOG__LEVEL", "trace").env("CAMPUS__SERVER__DRAIN_DELAY", "0s");
     // A pipe holds 64 KiB, and nobody takes any of it.
     let mut server = serve.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();

@@ -29,6 +29,7 @@ mod pages;
 mod people;
 #[cfg(test)]
 mod replicas;
+mod rest;
 // Its processes have addresses of their own, which only Linux gives without being asked.
 #[cfg(target_os = "linux")]
 #[cfg(test)]

@@ -3,7 +3,10 @@
 use campus_schema::{JsonOptions, MessageType, Schema};
 use serde_json::Value;
 
-use super::{example, operation::Operation};
+use super::{
+    example,
+    operation::{Operation, Parameter},
+};
 use crate::route::{Found, Routes};
 
 /// An example of the OpenAPI document that the gateway itself would not take.
@@ -29,7 +32,7 @@ pub(super) fn operation(routes: &Routes, operation: &Operation<'_>, schema: Sche
         return Err(bad(format!("{path} leads to {found}")));
     }
     let query = operation.query(schema);
-    let query: Vec<String> = query.iter().filter_map(|parameter| parameter.pair()).collect();
+    let query: Vec<String> = query.iter().filter_map(Parameter::pair).collect();
     let bound = route.bind(captured, &query.join("&")).map_err(|faults| bad(faults.to_string()))?;
     let body = operation.body_example(schema).map(|body| body.to_string()).unwrap_or_default();
     let mut message = Vec::new();

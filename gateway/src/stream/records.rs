@@ -290,7 +290,7 @@ mod tests {
                 records.end();
             }
             while let Some(record) = records.next()? {
-                assert_eq!(record.number as usize, found.len() + 1);
+                assert_eq!(usize::try_from(record.number), Ok(found.len() + 1));
                 found.push((record.line, String::from_utf8(record.text.to_vec()).unwrap()));
             }
         }

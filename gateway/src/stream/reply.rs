@@ -187,3 +187,72 @@ impl HttpBody for Reply {
         Poll::Ready(this.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Backend, RestConfig};
+    use campus_schema::Schema;
+    use futures_util::StreamExt;
+    use http_body_util::{BodyExt, StreamBody};
+    use std::convert::Infallible;
+    use tonic::body::Body;
+
+    fn reply(format: Format, frames: Vec<Frame<Bytes>>) -> Reply {
+        let schema = Schema::from_descriptors(campus_proto::DESCRIPTORS).unwrap();
+        let backends = [Backend::new("in-process:nobody").unwrap()];
+        let gateway = Gateway::new(schema, &backends, &RestConfig::default()).unwrap();
+        let routes = gateway.table.routes.all();
+        let route = routes.iter().find(|route| route.template == "/v1/employees:stream").unwrap().index;
+        let frames = futures_util::stream::iter(frames.into_iter().map(Ok::<_, Infallible>));
+        let mut text = String::new();
+        format.begin(&mut text);
+        Reply {
+            gateway: Arc::new(gateway),
+            route,
+            source: Some(Source::new(Body::new(StreamBody::new(frames.chain(futures_util::stream::pending()))))),
+            first: None,
+            format: Some(format),
+            options: JsonOptions::default(),
+            packer: None,
+            upload: None,
+            deadline: None,
+            wants_trailers: false,
+            text,
+            is_first: true,
+            heartbeat: (format == Format::Events).then(Reply::heartbeat),
+            trailers: None,
+        }
+    }
+
+    async fn next(reply: &mut Reply) -> Bytes {
+        reply.frame().await.unwrap().unwrap().into_data().unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_stream_that_has_nothing_to_say_says_so_every_15_seconds() {
+        let mut reply = reply(Format::Events, Vec::new());
+        let begun = Instant::now();
+        assert_eq!(next(&mut reply).await, "retry: 2000\n\n");
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        for beat in 1..4 {
+            assert_eq!(next(&mut reply).await, ":\n\n");
+            assert_eq!(begun.elapsed().as_secs(), beat * 15);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_piece_is_what_is_ready_up_to_a_slab_and_no_more_is_read() {
+        // A name of 1,000 bytes, in frames of ten.
+        let message = [&[0, 0, 0, 3, 0xeb, 0x0a, 0xe8, 7][..], &[b'x'; 1000]].concat();
+        let frames = (0..100).map(|_| Frame::data(Bytes::from(message.repeat(10)))).collect();
+        let mut reply = reply(Format::Lines, frames);
+        let mut records = 0;
+        while records < 1000 {
+            let piece = next(&mut reply).await;
+            assert!(piece.len() < SLAB + 2000, "{}", piece.len());
+            records += piece.iter().filter(|byte| **byte == b'\n').count();
+            assert!(piece.len() >= SLAB || records == 1000, "what is ready goes together: {}", piece.len());
+        }
+    }
+}

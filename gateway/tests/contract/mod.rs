@@ -24,7 +24,7 @@ impl Contract {
         fs::write(folder.path().join("contract.proto"), text).unwrap();
         let proto = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto");
         let mut compiler = protox::Compiler::new([folder.path(), proto.as_ref()]).unwrap();
-        compiler.include_imports(true).open_file("contract.proto").unwrap();
+        compiler.include_imports(true).include_source_info(true).open_file("contract.proto").unwrap();
         let descriptors = compiler.encode_file_descriptor_set();
         Self {
             schema: Schema::from_descriptors(&descriptors).unwrap(),

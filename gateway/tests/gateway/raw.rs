@@ -61,7 +61,7 @@ async fn raw_bytes_that_end_in_an_error_are_cut_off() {
         let (pieces, mut answer) = Open::started(rest.addr, "/v1/files:copy", &headers, "one ").await;
         answer.until("one ").await.unwrap();
         drop(pieces);
-        assert!(answer.is_cut_off().await, "{end}");
+        assert!(answer.breaks_off().await, "{end}");
     }
 }
 

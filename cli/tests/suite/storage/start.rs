@@ -138,6 +138,8 @@ async fn an_address_that_is_taken_is_refused_by_name() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let mut command = Command::new(CAMPUS);
-    command.args(["serve", "--admin-listen", "127.0.0.1:0", "--listen", &address, "--data-dir"]).arg(dir.path());
+    command
+        .args(["serve", "--admin-listen", "127.0.0.1:0", "--rest-listen", "off", "--listen", &address, "--data-dir"])
+        .arg(dir.path());
     refused(&mut command, 64, &[&address]);
 }

@@ -102,7 +102,7 @@ impl Open {
     }
 
     /// Whether the body breaks off instead of coming to its end.
-    pub(crate) async fn is_cut_off(mut self) -> bool {
+    pub(crate) async fn breaks_off(mut self) -> bool {
         loop {
             match tokio::time::timeout(PATIENCE, self.body.frame()).await.expect("nothing comes") {
                 Some(Ok(_)) => {}
