@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test conformance first-run lint deny advisories check bench golden tools clean
+.PHONY: help run build test fuzz conformance first-run lint deny advisories check bench golden tools clean
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 # Tests that leave something out say so in this file, a line each.
@@ -27,11 +27,15 @@ build: ## builds all programs for use, into target/release
 test: ## runs every test, then says what had to be left out
 	@mkdir -p "$(TARGET)" && rm -f "$(CAMPUS_SKIPPED)"
 	@.ci/postgres || true
+	@.ci/browser || true
 	@failed=""; \
 	cargo test --workspace --locked --no-fail-fast || failed="$$failed cargo-test"; \
 	.ci/grpcurl-test || failed="$$failed grpcurl-test"; \
 	.ci/left-out list; \
 	[ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
+
+fuzz: ## sends what the OpenAPI document allows, and what it does not, to a real server (EXAMPLES=n)
+	.ci/schemathesis
 
 conformance: ## runs what the tests of others expect of a REST gateway, and prints the figures
 	cargo test --locked -p campus-gateway --test conformance -- --nocapture --test-threads 1
@@ -53,7 +57,7 @@ deny: ## licences, sources and bans of the dependencies, and those that nothing 
 advisories: ## known vulnerabilities of the dependencies (fetches the RustSec database)
 	deny=$$(.ci/tool cargo-deny) && "$$deny" --locked check advisories
 
-check: lint deny test first-run ## all that CI runs
+check: lint deny test fuzz first-run ## all that CI runs
 
 bench: ## measures the store, and the whole server beside others where the harness for it is there
 	cargo bench --workspace --locked --bench '*'
@@ -69,7 +73,7 @@ golden: ## writes the golden files anew from what the programs say now; look at 
 	UPDATE_GOLDEN=1 cargo test --workspace --locked --no-fail-fast
 
 tools: ## installs what lint, deny and test use beside Rust, once for all checkouts
-	@for tool in buf cargo-deny cargo-machete grpcurl; do .ci/tool $$tool || exit; done
+	@for tool in buf cargo-deny cargo-machete grpcurl schemathesis; do .ci/tool $$tool || exit; done
 
 clean: ## removes what was built here; the tools stay
 	cargo clean

@@ -37,8 +37,9 @@ async fn every_service_is_there_as_json_too() {
 #[tokio::test]
 async fn it_can_be_switched_off() {
     let dir = tempfile::tempdir().unwrap();
-    let server =
-        Process::start(serve(dir.path()).env("CAMPUS__REST__LISTEN", "127.0.0.1:1").args(["--rest-listen", "off"]));
+    let ports = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--rest-listen", "off", "--data-dir"];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_campus"));
+    let server = Process::start(command.arg("serve").args(ports).arg(dir.path()));
     assert_eq!(server.rest, None);
     let log = server.stop().log.join("\n");
     assert!(!log.contains("in-process"), "{log}");

@@ -211,6 +211,7 @@ async function send(operation) {
   stop();
   const asked = request(operation);
   find("answer").hidden = false;
+  find("answer").scrollIntoView({ block: "start" });
   find("events").replaceChildren();
   find("result").replaceChildren();
   find("headers").textContent = "";
@@ -247,8 +248,12 @@ function bodyOf(operation) {
   const text = (type) => (typeof content[type].example === "string" ? content[type].example : JSON.stringify(content[type].example ?? {}, null, 2));
   const select = make("select", { id: "type", "aria-label": "Type of the body" }, ...types(content).map((type) => make("option", {}, type)));
   const body = make("textarea", { id: "body", "aria-label": "Body", spellcheck: "false" });
-  body.value = text(kind);
-  select.onchange = () => { body.value = text(select.value); };
+  const write = (type) => {
+    body.value = text(type);
+    body.rows = Math.min(body.value.split("\n").length + 1, 24);
+  };
+  write(kind);
+  select.onchange = () => write(select.value);
   return [make("h3", {}, "Body"), body, make("div", { class: "row" }, select)];
 }
 
@@ -272,7 +277,7 @@ function open(operation) {
   find("main").replaceChildren(
     make("h2", {}, operation.summary || operation.operationId),
     make("p", { class: "path" }, make("span", { class: `verb ${operation.verb}` }, operation.verb.toUpperCase()), operation.path),
-    prose(operation.description), make("p", {}, make("small", {}, "gRPC: ", make("code", {}, operation["x-grpc-method"]))), form,
+    prose(operation.description.slice(operation.summary.length).replace(/^\.\s*/, "")), make("p", {}, make("small", {}, "gRPC: ", make("code", {}, operation["x-grpc-method"]))), form,
     make("section", { id: "answer", hidden: true, "aria-live": "polite" }, make("h3", {}, "Answer"), make("p", { id: "status" }),
       make("div", { id: "result" }), make("ul", { id: "events" }),
       make("details", {}, make("summary", {}, "Headers"), make("pre", { id: "headers" }))));

@@ -77,7 +77,11 @@ fn the_api_page_sends_calls_and_shows_what_comes() {
     browser.click("a[href='#EmployeeService_WatchEmployees']");
     browser.keys("#query-filter", "\u{e009}\u{e007}");
     browser.until("return document.querySelectorAll('#events li').length === 1");
-    browser.run("await fetch('/v1/employees/10001', {method: 'PATCH', body: '{\"givenName\": \"Augusta\"}'});");
+    browser.run(
+        r#"await fetch('/v1/employees/10001', {
+            method: 'PATCH', headers: {'content-type': 'application/json'}, body: '{"givenName": "Augusta"}',
+        });"#,
+    );
     browser.until("return document.getElementById('events').innerText.includes('Augusta')");
     browser.picture("watch");
     browser.click("#stop");

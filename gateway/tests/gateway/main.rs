@@ -13,11 +13,13 @@ mod browser;
 #[path = "../contract/mod.rs"]
 mod contract;
 mod drain;
+mod flow;
 mod http;
 mod mask;
 mod openapi;
 mod page;
 mod program;
+mod raw;
 mod route;
 mod stream;
 mod support;

@@ -1,10 +1,12 @@
 //! Real services with a gateway, and a client of HTTP.
 
 mod browser;
+mod echo;
 mod http;
 mod open;
 
 pub(crate) use browser::{Browser, Wire};
+pub(crate) use echo::echo;
 pub(crate) use http::{Answer, Client};
 pub(crate) use open::Open;
 
@@ -14,7 +16,7 @@ use std::{
 };
 
 use campus_gateway::{Backend, Gateway, RestConfig};
-use campus_host::Part;
+use campus_host::{Part, Settings};
 use campus_schema::Schema;
 use campus_testkit::Campus;
 
@@ -44,11 +46,16 @@ impl Rest {
         let mut config = RestConfig::default();
         change(&mut config);
         let gateway = Gateway::new(schema(), &[Backend::new(&name).unwrap()], &config).unwrap();
-        let campus = Campus::start_more(
-            &PARTS,
-            |settings| settings.server.listen.0.push(name.parse().unwrap()),
-            |app| app.web("127.0.0.1:0".parse().unwrap(), gateway),
-        );
+        Self::started(gateway, |settings| settings.server.listen.0.push(name.parse().unwrap()))
+    }
+
+    /// With a gateway to other servers.
+    pub(crate) fn of(gateway: Gateway) -> Self {
+        Self::started(gateway, |_| ())
+    }
+
+    fn started(gateway: Gateway, change: impl FnOnce(&mut Settings)) -> Self {
+        let campus = Campus::start_more(&PARTS, change, |app| app.web("127.0.0.1:0".parse().unwrap(), gateway));
         Self { addr: campus.web.unwrap(), campus }
     }
 

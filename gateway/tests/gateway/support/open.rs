@@ -23,7 +23,7 @@ pub(crate) struct Open {
     pub(crate) code: StatusCode,
     pub(crate) headers: HeaderMap,
     body: Incoming,
-    begun: String,
+    begun: Vec<u8>,
     trailers: HeaderMap,
 }
 
@@ -31,6 +31,18 @@ pub(crate) struct Open {
 pub(crate) type Pieces = mpsc::Sender<Bytes>;
 
 impl Open {
+    /// As [`post`](Self::post), with the first piece of the body.
+    pub(crate) async fn started(
+        addr: SocketAddr,
+        target: &str,
+        headers: &[(&str, &str)],
+        first: &'static str,
+    ) -> (Pieces, Self) {
+        let (pieces, body) = mpsc::channel(16);
+        pieces.send(Bytes::from_static(first.as_bytes())).await.unwrap();
+        (pieces, Self::send(addr, target, headers, body).await)
+    }
+
     /// Sends a request without a body over HTTP/1.1.
     pub(crate) async fn get(addr: SocketAddr, target: &str, headers: &[(&str, &str)]) -> Self {
         let (_, body) = mpsc::channel(1);
@@ -47,6 +59,10 @@ impl Open {
     /// Sends a request over HTTP/2, with a body that is still to come.
     pub(crate) async fn post(addr: SocketAddr, target: &str, headers: &[(&str, &str)]) -> (Pieces, Self) {
         let (pieces, body) = mpsc::channel(16);
+        (pieces, Self::send(addr, target, headers, body).await)
+    }
+
+    async fn send(addr: SocketAddr, target: &str, headers: &[(&str, &str)], body: mpsc::Receiver<Bytes>) -> Self {
         let stream = TcpStream::connect(addr).await.unwrap();
         let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
@@ -54,25 +70,26 @@ impl Open {
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let request = request.body(body_of(body)).unwrap();
         let sent = tokio::time::timeout(PATIENCE, sender.send_request(request)).await;
-        (pieces, Self::of(sent.expect("no answer in time").unwrap()))
+        Self::of(sent.expect("no answer in time").unwrap())
     }
 
     fn of(response: Response<Incoming>) -> Self {
         let (head, body) = response.into_parts();
-        let (begun, trailers) = (String::new(), HeaderMap::new());
+        let (begun, trailers) = (Vec::new(), HeaderMap::new());
         Self { code: head.status, headers: head.headers, body, begun, trailers }
     }
 
     /// The text up to a mark, with it; `None` when the body has come to its end.
     pub(crate) async fn until(&mut self, mark: &str) -> Option<String> {
         loop {
-            if let Some(at) = self.begun.find(mark) {
+            let found = self.begun.windows(mark.len()).position(|bytes| bytes == mark.as_bytes());
+            if let Some(at) = found {
                 let rest = self.begun.split_off(at + mark.len());
-                return Some(std::mem::replace(&mut self.begun, rest));
+                return Some(String::from_utf8(std::mem::replace(&mut self.begun, rest)).unwrap());
             }
             let frame = tokio::time::timeout(PATIENCE, self.body.frame()).await.expect("nothing comes")?.unwrap();
             match frame.into_data() {
-                Ok(data) => self.begun.push_str(std::str::from_utf8(&data).unwrap()),
+                Ok(data) => self.begun.extend_from_slice(&data),
                 Err(frame) => self.trailers = frame.into_trailers().unwrap(),
             }
         }
@@ -81,7 +98,18 @@ impl Open {
     /// All that is left, and what comes behind it.
     pub(crate) async fn rest(mut self) -> (String, HeaderMap) {
         while self.until("\0").await.is_some() {}
-        (self.begun, self.trailers)
+        (String::from_utf8(self.begun).unwrap(), self.trailers)
+    }
+
+    /// Whether the body breaks off instead of coming to its end.
+    pub(crate) async fn is_cut_off(mut self) -> bool {
+        loop {
+            match tokio::time::timeout(PATIENCE, self.body.frame()).await.expect("nothing comes") {
+                Some(Ok(_)) => {}
+                Some(Err(_)) => return true,
+                None => return false,
+            }
+        }
     }
 
     /// A header, empty if it is not there.
