@@ -13,6 +13,9 @@ ARGS ?=
 MEASURE ?= $(firstword $(wildcard ../*/peers/measure))
 LOADS ?= get,get-32x1,get-1x1,list,stream,lookup,create,import
 
+# What /version says was built; a build without git, or by cargo alone, says nothing.
+run build bench: export CAMPUS_COMMIT ?= $(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null)
+
 help: ## says what there is to make
 	@echo "usage: make TARGET"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

@@ -47,7 +47,7 @@ pub(crate) fn run(kinds: &[Kind], args: &ServeArgs) -> Result<(), Failure> {
         log_level: Some("warn"),
         ..serve::settings(args)
     };
-    let running = server::start(settings)?;
+    let Some(running) = server::start(settings)? else { return Ok(()) };
     let loaded = block_on(async {
         tokio::select! {
             loaded = load(kinds) => loaded.map(|()| true),

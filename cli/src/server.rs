@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     path::PathBuf,
+    pin::pin,
     sync::mpsc,
     thread::{self, JoinHandle},
 };
@@ -91,11 +92,12 @@ impl From<StartError> for Failure {
     }
 }
 
-/// Starts every service on this machine, on threads of its own, and returns when it listens.
+/// Starts every service on this machine, on threads of its own, and returns when it listens; `None` when a signal ended it
+/// before.
 ///
 /// # Errors
 /// If the settings are wrong, an address is taken, or the data cannot be opened.
-pub(crate) fn start(settings: Settings) -> Result<Running, StartError> {
+pub(crate) fn start(settings: Settings) -> Result<Option<Running>, StartError> {
     let (settings, rest) = settings.load()?.split();
     let is_encrypted = settings.server.tls.is_on();
     let observer = Observer::start(&settings.log, &settings.telemetry, &build_info("campus"));
@@ -108,10 +110,8 @@ pub(crate) fn start(settings: Settings) -> Result<Running, StartError> {
     });
     let thread = thread.map_err(|error| StartError::new(&error, exit::INTERNAL))?;
     match told.recv() {
-        Ok(Ports { grpc, web, admin }) => Ok(Running { grpc, web, is_encrypted, admin, thread }),
-        Err(_) => {
-            Err(join(thread).err().unwrap_or_else(|| StartError::new(&"the server ended at once", exit::INTERNAL)))
-        }
+        Ok(Ports { grpc, web, admin }) => Ok(Some(Running { grpc, web, is_encrypted, admin, thread })),
+        Err(_) => join(thread).map(|()| None),
     }
 }
 
@@ -133,13 +133,17 @@ fn serve(
     let internal = |error: std::io::Error| StartError::new(&error, exit::INTERNAL);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(internal)?;
     runtime.block_on(async {
-        let shutdown = signals::shutdown().map_err(internal)?;
+        let mut shutdown = pin!(signals::shutdown().map_err(internal)?);
         let metrics = gateway.as_ref().map(Gateway::metrics);
         let more = |app: AppBuilder| match gateway {
             Some(gateway) => app.web(rest.listen.clone(), gateway),
             None => app,
         };
-        let host = Host::build_with(&settings, &PARTS, build_info("campus"), Some(observer), more).await;
+        let host = tokio::select! {
+            biased;
+            host = Host::build_with(&settings, &PARTS, build_info("campus"), Some(observer), more) => host,
+            _ = &mut shutdown => return Ok(()),
+        };
         let host = host.map_err(|error| StartError::new(&error, error.exit_code()))?;
         if let Some(metrics) = metrics {
             host.metrics().register(|registry| metrics.register(registry));
@@ -173,6 +177,18 @@ fn join(thread: JoinHandle<Result<(), StartError>>) -> Result<(), StartError> {
 }
 
 impl Settings {
+    /// As [`load`](Self::load), and refuses what a start would refuse.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), and of a variable or a file that a setting names.
+    pub(crate) fn would_start(self) -> Result<All, StartError> {
+        let all = self.load()?;
+        let (settings, _) = all.clone().split();
+        let checked = campus_host::would_start(&settings, &PARTS, &build_info("campus"));
+        checked.map_err(|error| StartError::new(&error, error.exit_code()))?;
+        Ok(all)
+    }
+
     /// All settings, from every source.
     ///
     /// # Errors
@@ -188,14 +204,24 @@ impl Settings {
         ];
         let overrides = given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
         let sources = config::Sources::process(self.config, overrides);
-        let mut settings: All = config::load(sources).map_err(|error| StartError::new(&error, exit::USAGE))?;
         let in_process = self.in_process.map(|name| Address::InProcess(name.to_owned()));
-        settings.server.listen.0.extend(in_process);
-        Ok(settings)
+        let check = |settings: &mut All| {
+            settings.server.listen.0.extend(in_process);
+            settings.check()
+        };
+        config::load_checked(sources, check).map_err(|error| StartError::new(&error, exit::USAGE))
     }
 }
 
 impl All {
+    fn check(&self) -> Result<(), config::OutOfRange> {
+        let (settings, rest) = self.clone().split();
+        settings.check()?;
+        settings.server.check_with(&rest.listen)?;
+        settings.admin.check(&settings.server.listen, &rest.listen)?;
+        rest.check()
+    }
+
     fn split(self) -> (campus_host::Settings, RestConfig) {
         let Self { server, admin, log, store, telemetry, addressbook, rest } = self;
         (campus_host::Settings { server, admin, log, store, telemetry, addressbook }, rest)

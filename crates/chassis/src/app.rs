@@ -4,6 +4,7 @@ use crate::{
     AdminConfig, GrpcService, Handle, Health, Metrics, ServerConfig, Tracer,
     assemble::{Services, plan},
     config::OutOfRange,
+    descriptors,
     metrics::Shards,
     panics,
     ready::{Check, Readiness, saturation},
@@ -46,10 +47,10 @@ impl BuildInfo {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A port cannot be listened on.
-    #[error("cannot listen on {addr} for {port}: {source}; choose another address or stop what uses it")]
+    #[error("setting {setting}: cannot listen on {addr}: {source}; {}", addr.advice(source))]
     Listen {
-        /// `gRPC`, `web` or `admin`.
-        port: &'static str,
+        /// `server.listen`, `rest.listen` or `admin.listen`.
+        setting: &'static str,
         /// As configured.
         addr: Address,
         /// Of the operating system.
@@ -232,20 +233,22 @@ impl AppBuilder {
         self
     }
 
-    /// Checks everything, then binds every address. Nothing is accepted before [`App::run_until`].
+    /// Checks everything, then binds every address. Nothing is accepted before [`App::run_until`]. Raises the limit of open
+    /// files of the process as far as it may; if that leaves no room for `max_connections`, fewer are taken, with a warning.
     ///
     /// # Errors
     /// [`StartError`], with nothing left bound.
-    pub fn build(self) -> Result<App, StartError> {
+    pub fn build(mut self) -> Result<App, StartError> {
         panics::install();
         let (web_listen, web) = self.web.unzip();
         let web_listen = web_listen.unwrap_or_default();
         self.server.check_with(&web_listen)?;
-        self.admin.check()?;
+        self.admin.check(&self.server.listen, &web_listen)?;
         let services = Services::assemble(&self.services, &self.descriptors)?;
         let health = services.health.clone();
         let (figures, web_figures, shards) =
             services.shards(&self.server, plan(&self.server), self.tracer, web.as_ref());
+        self.server.max_connections = descriptors::fit(self.server.max_connections, shards.len());
         let mut checks = self.checks;
         checks.push(saturation(&figures, self.admin.saturated_limit.get()));
         let metrics = Metrics::new(&self.build, figures.clone(), web_figures);
@@ -276,21 +279,21 @@ impl AppBuilder {
 }
 
 fn bind(server: &ServerConfig, web: &Listen, tls: Option<&Arc<Tls>>) -> Result<Vec<Listener>, StartError> {
-    let bind = |(port, name, all, addr): (Port, &'static str, &Listen, &Address)| {
+    let bind = |(port, setting, all, addr): (Port, &'static str, &Listen, &Address)| {
         Listener::bind(port, addr, all, tls, server.socket_mode.0).map_err(|source| StartError::Listen {
-            port: name,
+            setting,
             addr: addr.clone(),
             source,
         })
     };
-    let grpc = server.listen.0.iter().map(|addr| (Port::Grpc, "gRPC", &server.listen, addr));
-    grpc.chain(web.0.iter().map(|addr| (Port::Web, "web", web, addr))).map(bind).collect()
+    let grpc = server.listen.0.iter().map(|addr| (Port::Grpc, "server.listen", &server.listen, addr));
+    grpc.chain(web.0.iter().map(|addr| (Port::Web, "rest.listen", web, addr))).map(bind).collect()
 }
 
 fn admin(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let bound = tcp(addr, &Listen::from(addr)).and_then(|listener| Ok((listener.local_addr()?, listener)));
     bound.map(|(addr, listener)| (listener, addr)).map_err(|source| StartError::Listen {
-        port: "admin",
+        setting: "admin.listen",
         addr: addr.into(),
         source,
     })

@@ -115,6 +115,7 @@ impl Services {
                 service: service.map(|(service, _)| Arc::clone(&service.service)),
                 service_name: service.map_or_else(|| "unknown".to_owned(), |(service, _)| service.name.to_owned()),
                 name: service.map_or_else(|| "unknown".to_owned(), |(_, method)| method.name.clone()),
+                client_streaming: service.is_some_and(|(_, method)| method.client_streaming),
                 server_streaming: service.is_some_and(|(_, method)| method.server_streaming),
                 class: service.map_or(Class::Unary, |(service, method)| class(service, method)),
                 desk: service.and_then(|(service, method)| {

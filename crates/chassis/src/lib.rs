@@ -5,6 +5,7 @@ mod app;
 mod assemble;
 mod call;
 pub mod config;
+pub mod descriptors;
 pub mod exit;
 mod handle;
 mod health;

@@ -2,6 +2,7 @@
 
 use crate::{
     config::{ByteSize, HumanDuration, OutOfRange, Range, check, deserialize_address},
+    logs,
     transport::{Allow, Listen, SocketMode, TlsConfig},
 };
 use serde::{Deserialize, Serialize};
@@ -136,7 +137,7 @@ impl Default for ServerConfig {
 impl ServerConfig {
     /// Checks what the types of the settings do not: that each makes sense, and is within what HTTP/2 allows (RFC 9113,
     /// 6.5.2). [`AppBuilder::build`](crate::AppBuilder::build) does so too; who has costly things to do before it can ask
-    /// first. The files of TLS are read, too.
+    /// first. The files of TLS are read and the folders of Unix sockets looked for, too.
     ///
     /// # Errors
     /// [`OutOfRange`].
@@ -155,6 +156,9 @@ impl ServerConfig {
         const DAYS_AT_MOST: &str = "24 days at most, or 0 for never";
         const WINDOW: &str = "a window is 65535B to 2GiB - 1B";
         self.tls.check()?;
+        self.listen.check("server.listen")?;
+        web.check("rest.listen")?;
+        web.check_beside("rest.listen", "server.listen", &self.listen)?;
         let everywhere: Listen = self.listen.0.iter().chain(&web.0).cloned().collect();
         self.allow.check(&everywhere, self.tls.client_ca.is_some())?;
         check([
@@ -237,11 +241,15 @@ impl Default for AdminConfig {
 }
 
 impl AdminConfig {
-    /// Checks what the types of the settings do not, as [`ServerConfig::check`] does.
+    /// Checks what the types of the settings do not, as [`ServerConfig::check`] does; the others are where gRPC and the web are
+    /// served.
     ///
     /// # Errors
     /// [`OutOfRange`].
-    pub fn check(&self) -> Result<(), OutOfRange> {
+    pub fn check(&self, grpc: &Listen, web: &Listen) -> Result<(), OutOfRange> {
+        let own = Listen::from(self.listen);
+        own.check_beside("admin.listen", "server.listen", grpc)?;
+        own.check_beside("admin.listen", "rest.listen", web)?;
         check([
             Range::new("admin.ready_interval", &self.ready_interval, 1..=u64::MAX, "at least 1ms is needed"),
             Range::new("admin.ready_limit", &self.ready_limit, 1..=u64::MAX, "at least 1ms is needed"),
@@ -263,6 +271,16 @@ pub struct LogConfig {
 impl Default for LogConfig {
     fn default() -> Self {
         Self { format: LogFormat::Auto, level: "info".to_owned() }
+    }
+}
+
+impl LogConfig {
+    /// Checks that the level is one.
+    ///
+    /// # Errors
+    /// [`OutOfRange`].
+    pub fn check(&self) -> Result<(), OutOfRange> {
+        logs::filter(&self.level).map(drop)
     }
 }
 

@@ -46,10 +46,12 @@ impl Observer {
     /// # Errors
     /// [`ObserveError`]; nothing has started then.
     pub fn start(log: &LogConfig, sending: &TelemetrySettings, info: &BuildInfo) -> Result<Self, ObserveError> {
-        let variables = campus_telemetry::Settings::from_env(&info.name, &info.version)?;
+        let mut variables = campus_telemetry::Settings::from_env(&info.name, &info.version)?;
+        let unused = std::mem::take(&mut variables.unused);
         let tracer = Tracer::new(variables.sampler, variables.propagates);
         let telemetry = if variables.is_on() { Some(Telemetry::start(variables, &info.version)?) } else { None };
         let logs = logs::init(log, telemetry.as_ref())?;
+        unused.iter().for_each(|line| tracing::warn!("{line}"));
         Ok(Self { telemetry, tracer, limit: sending.flush_limit.get(), _logs: logs })
     }
 

@@ -86,8 +86,7 @@ pub fn main(binary: &'static str, about: &'static str) -> ExitCode {
 
 fn run(binary: &'static str, flags: Flags) -> Result<(), End> {
     let print_config = flags.print_config;
-    let mut settings = flags.settings().map_err(|error| End::usage(&error))?;
-    settings.check().map_err(|error| End::usage(&error))?;
+    let settings = flags.settings().map_err(|error| End::usage(&error))?;
     if print_config {
         let text = toml::to_string(&settings).map_err(|error| End::internal(&error))?;
         return io::stdout().write_all(text.as_bytes()).map_err(|error| End::internal(&error));
@@ -142,6 +141,6 @@ impl Flags {
             ("gateway.descriptors", self.descriptors.map(|file| file.display().to_string())),
         ];
         let overrides = given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
-        config::load(config::Sources::process(self.config, overrides))
+        config::load_checked(config::Sources::process(self.config, overrides), Settings::check)
     }
 }

@@ -110,7 +110,8 @@ impl Settings {
         self.server.listen = Listen::default();
         check([Range::new("rest.listen", &self.rest.listen, 1..=u64::MAX, "at least one address is needed")])?;
         self.server.check_with(&self.rest.listen)?;
-        self.admin.check()?;
+        self.admin.check(&self.server.listen, &self.rest.listen)?;
+        self.log.check()?;
         self.rest.check()
     }
 

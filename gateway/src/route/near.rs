@@ -17,7 +17,11 @@ impl Routes {
         slips.sort_by_key(|slip| slip.wrong);
         slips.chunk_by(|one, other| one.wrong == other.wrong).find_map(|same| {
             let (from, to) = same.first()?.wrong;
-            let right = nearest(path.get(from..to)?, same.iter().map(|slip| slip.right))?;
+            // With the slash or colon before it, so that one letter is a slip in short ones too: `v2` for `v1`.
+            let from = from.checked_sub(1)?;
+            let mark = path.get(from..=from)?;
+            let known: Vec<String> = same.iter().map(|slip| format!("{mark}{}", slip.right)).collect();
+            let right = nearest(path.get(from..to)?, known.iter().map(String::as_str))?;
             Some(format!("{}{right}{}", path.get(..from)?, path.get(to..)?))
         })
     }

@@ -18,7 +18,8 @@ const RECORDS: usize = 16_000;
 async fn fill(rest: &Rest, count: usize) {
     let long = "\u{1f393}".repeat(100);
     let record = |at: usize| {
-        json!({"employee": {"name": format!("employees/{at:05}"), "givenName": long, "familyName": long}}).to_string() + "\n"
+        json!({"employee": {"name": format!("employees/{at:05}"), "givenName": long, "familyName": long}}).to_string()
+            + "\n"
     };
     let body: String = (0..count).map(record).collect();
     let answer = rest.client().await.send("POST /v1/employees:import", &[], body).await;
@@ -79,7 +80,8 @@ async fn a_client_that_leaves_ends_its_stream_in_the_service() {
 async fn an_upload_is_taken_no_faster_than_it_is_written_and_whole_in_the_end() {
     let rest = Rest::start();
     let mut socket = TcpSocket::new_v4().unwrap().connect(rest.addr).await.unwrap();
-    let head = "POST /v1/employees:import HTTP/1.1\r\nHost: test\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let head =
+        "POST /v1/employees:import HTTP/1.1\r\nHost: test\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
     socket.write_all(head.as_bytes()).await.unwrap();
     // Each record comes in three pieces, the ends of which are nowhere near the ends of records.
     for at in 0..500 {

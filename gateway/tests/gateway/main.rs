@@ -19,6 +19,7 @@ mod mask;
 mod openapi;
 mod page;
 mod program;
+mod query;
 mod raw;
 mod route;
 mod stream;

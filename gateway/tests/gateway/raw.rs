@@ -39,7 +39,8 @@ async fn files() -> Rest {
 #[tokio::test]
 async fn raw_bytes_go_through_both_ways_with_their_type_as_they_come() {
     let rest = files().await;
-    let (pieces, mut answer) = Open::started(rest.addr, "/v1/files:copy", &[("content-type", "text/plain")], "one ").await;
+    let (pieces, mut answer) =
+        Open::started(rest.addr, "/v1/files:copy", &[("content-type", "text/plain")], "one ").await;
     assert_eq!((answer.code.as_u16(), answer.header("content-type")), (200, "text/plain"));
     assert_eq!(answer.until("one ").await.unwrap(), "one ");
     pieces.send(Bytes::from_static(b"two ")).await.unwrap();

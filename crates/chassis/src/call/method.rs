@@ -20,6 +20,7 @@ pub(crate) struct Method {
     pub(crate) service: Option<Arc<dyn Erased>>,
     pub(crate) service_name: String,
     pub(crate) name: String,
+    pub(crate) client_streaming: bool,
     pub(crate) server_streaming: bool,
     pub(crate) class: Class,
     /// Where a place is asked for; none for calls that need no place.

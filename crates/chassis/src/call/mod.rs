@@ -87,8 +87,7 @@ impl Call {
         }
         let begun = panics::contain(|| {
             let _entered = meter.enter();
-            let limit = meter.method.limits.message_in;
-            let request = request.map(|body| RequestBody::new(body, limit, encoding, &meter.caller.share));
+            let request = request.map(|body| RequestBody::new(body, &meter.method, encoding, &meter.caller.share));
             meter.method.service.as_ref().map(|service| service.call(request))
         });
         match begun {

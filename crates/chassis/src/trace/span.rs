@@ -9,7 +9,6 @@ use opentelemetry::{
     Context, ContextGuard,
     trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId},
 };
-use std::net::SocketAddr;
 use tonic::Code;
 use tracing::{Span, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -69,7 +68,7 @@ impl CallSpan {
 
 fn make(labels: &Labels<'_>) -> Span {
     match *labels {
-        Labels::Rpc { service, method, request_id, peer } => rpc(service, method, request_id, peer.address),
+        Labels::Rpc { service, method, request_id, peer } => rpc(service, method, request_id, peer),
         Labels::Web { method, request_id, peer } => web(method, request_id, peer),
     }
 }
@@ -88,12 +87,15 @@ fn web(method: &str, request_id: &str, peer: &Peer) -> Span {
         http.response.status_code = Empty,
         url.scheme = if peer.tls { "https" } else { "http" },
         campus.request_id = request_id,
+        server.address = peer.local.map(|local| tracing::field::display(local.ip())),
+        server.port = peer.local.map(|local| local.port()),
         network.peer.address = peer.address.map(|address| tracing::field::display(address.ip())),
         network.peer.port = peer.address.map(|address| address.port()),
     )
 }
 
-fn rpc(service: &str, method: &str, request_id: &str, address: Option<SocketAddr>) -> Span {
+fn rpc(service: &str, method: &str, request_id: &str, peer: &Peer) -> Span {
+    let (address, local) = (peer.address, peer.local);
     tracing::info_span!(
         target: SPANS,
         parent: None,
@@ -106,6 +108,8 @@ fn rpc(service: &str, method: &str, request_id: &str, address: Option<SocketAddr
         rpc.method = method,
         rpc.grpc.status_code = Empty,
         campus.request_id = request_id,
+        server.address = local.map(|local| tracing::field::display(local.ip())),
+        server.port = local.map(|local| local.port()),
         network.peer.address = address.map(|address| tracing::field::display(address.ip())),
         network.peer.port = address.map(|address| address.port()),
     )

@@ -70,10 +70,7 @@ pub(crate) fn tcp(address: SocketAddr, all: &Listen) -> io::Result<std::net::Tcp
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
-        // `[::]` is both versions of IP, unless the other one is listed as well.
-        let listed =
-            |other: SocketAddr| other.is_ipv4() && other.ip().is_unspecified() && other.port() == address.port();
-        socket.set_only_v6(all.0.iter().filter_map(Address::tcp).any(listed))?;
+        socket.set_only_v6(all.is_only_v6(address))?;
     }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
@@ -107,7 +104,14 @@ impl Socket {
                 let (stream, address) = listener.accept().await?;
                 Ok(of_tcp(stream.into_std()?, address, tls.as_ref()))
             }
-            Self::Unix(_, listener) => of_unix(listener.accept().await?.0),
+            Self::Unix(file, listener) => loop {
+                tokio::select! {
+                    biased;
+                    accepted = listener.accept() => return of_unix(accepted?.0),
+                    // Nobody waits at the former one any more.
+                    anew = file.made_anew(BACKLOG) => *listener = tokio::net::UnixListener::from_std(anew)?,
+                }
+            },
             Self::InProcess(listener) => Ok(of_process(listener.accept().await)),
         }
     }
@@ -145,8 +149,9 @@ fn all<T>(accept: impl Fn() -> io::Result<T>) -> Vec<T> {
 
 fn of_tcp(stream: std::net::TcpStream, address: SocketAddr, tls: Option<&Arc<Tls>>) -> (Stream, Peer) {
     // Over a socket for both versions of IP, version 4 comes in the clothes of 6.
-    let address = SocketAddr::new(address.ip().to_canonical(), address.port());
-    let peer = Peer { address: Some(address), tls: tls.is_some(), ..Peer::of(Transport::Tcp) };
+    let canonical = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
+    let (address, local) = (Some(canonical(address)), stream.local_addr().ok().map(canonical));
+    let peer = Peer { address, local, tls: tls.is_some(), ..Peer::of(Transport::Tcp) };
     let stream = match tls {
         Some(tls) => Stream::Tls(stream, Arc::clone(tls)),
         None => Stream::Tcp(stream),

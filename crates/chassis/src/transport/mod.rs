@@ -2,6 +2,7 @@
 
 mod address;
 mod allow;
+mod clash;
 mod in_process;
 mod listener;
 mod mode;

@@ -14,16 +14,13 @@ use tonic::{Code, Status, body::Body};
 
 use super::{
     Calls,
-    answer::Answer,
     deadline::Deadline,
+    outcome::Failed,
     outgoing::Outgoing,
     retry::{Pushback, backoff},
     verdict,
 };
-use crate::{
-    Begun, Endpoint, Failure, FailureKind, Incoming, NeverSent, Snapshot, pick::latency, policy::MethodConfig,
-    pool::Pool,
-};
+use crate::{Begun, Endpoint, NeverSent, Snapshot, pick::latency, policy::MethodConfig, pool::Pool};
 
 const PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
 /// Longest pause of a call that finds connections gone although nobody has noticed.
@@ -35,41 +32,24 @@ pub(super) struct Call<'a> {
     pub(super) calls: &'a Calls,
     method: &'a MethodConfig,
     head: Parts,
-    outgoing: Outgoing,
-    deadline: Option<Deadline>,
+    pub(super) outgoing: Outgoing,
+    pub(super) deadline: Option<Deadline>,
     /// Attempts that a server may have seen.
     pub(super) attempts: u32,
     since_pushback: u32,
     was_refused: bool,
     /// Times that it did not leave.
     stayed: u32,
-    tried: Vec<Tried>,
+    pub(super) tried: Vec<Tried>,
     /// How the last attempt ended.
     pub(super) last: Option<Status>,
 }
 
 /// An endpoint that the call was sent to.
-struct Tried {
-    endpoint: Arc<Endpoint>,
+pub(super) struct Tried {
+    pub(super) endpoint: Arc<Endpoint>,
     /// When, in nanoseconds of the pool; none when it is over.
-    since: Option<u64>,
-}
-
-/// How an attempt ended that is not the answer.
-pub(super) struct Failed {
-    pub(super) code: Code,
-    pub(super) pushback: Option<Pushback>,
-    /// The server says that it has not begun.
-    pub(super) is_refused: bool,
-    /// What the caller gets unless there is another attempt.
-    pub(super) end: Result<Response<Body>, Status>,
-}
-
-impl From<Status> for Box<Failed> {
-    /// It came to nobody.
-    fn from(status: Status) -> Self {
-        Self::new(Failed { code: status.code(), pushback: None, is_refused: false, end: Err(status) })
-    }
+    pub(super) since: Option<u64>,
 }
 
 impl<'a> Call<'a> {
@@ -194,63 +174,6 @@ impl<'a> Call<'a> {
             more => sleep(Duration::from_millis(1 << more.min(6)).min(NOTICED)).await,
         }
         Ok(())
-    }
-
-    /// Judges the server by what came.
-    pub(super) fn read(
-        &mut self,
-        at: usize,
-        end: Result<Response<Incoming>, Failure>,
-    ) -> Result<Response<Body>, Box<Failed>> {
-        let Some(tried) = self.tried.get_mut(at) else {
-            return Err(Status::internal("an attempt that nobody made").into());
-        };
-        let endpoint = &tried.endpoint;
-        let since = tried.since.take().unwrap_or_default();
-        let took = Duration::from_nanos(endpoint.now().saturating_sub(since));
-        let alarm = &self.calls.alarm;
-        let response = match end {
-            Ok(response) => response,
-            Err(failure) => {
-                let is_refused = failure.kind == FailureKind::Refused;
-                if matches!(failure.kind, FailureKind::Lost | FailureKind::Reset) {
-                    verdict::judge(endpoint, failure.status.code(), took, None, alarm);
-                }
-                let code = failure.status.code();
-                return Err(Box::new(Failed { code, pushback: None, is_refused, end: Err(failure.status) }));
-            }
-        };
-        let ended = verdict::code(response.headers());
-        if ended.is_none() && verdict::is_grpc(response.status(), response.headers()) {
-            latency::observe(endpoint.stats(), endpoint.now(), took);
-            self.outgoing.commit();
-            if let Some(throttle) = &self.calls.throttle {
-                throttle.succeeded();
-            }
-            let deadline = self.deadline.filter(|deadline| deadline.is_whole);
-            let (endpoint, alarm) = (Arc::clone(endpoint), Arc::clone(alarm));
-            return Ok(response.map(|body| Body::new(Answer::new(body, endpoint, alarm, deadline))));
-        }
-        let code = ended.unwrap_or_else(|| verdict::code_of_http(response.status()));
-        let pushback = Pushback::of(response.headers());
-        let wait = match pushback {
-            Some(Pushback::After(wait)) => Some(wait),
-            Some(Pushback::Never) | None => None,
-        };
-        if !verdict::judge(endpoint, code, took, wait, alarm) {
-            latency::observe(endpoint.stats(), endpoint.now(), took);
-        }
-        let end = match ended {
-            Some(_) => Ok(response.map(Body::new)),
-            None => {
-                let (address, status) = (endpoint.address(), response.status());
-                Err(Status::new(
-                    code,
-                    format!("{address} answered HTTP {status}, which is no answer of gRPC; is it the right port?"),
-                ))
-            }
-        };
-        Err(Box::new(Failed { code, pushback, is_refused: false, end }))
     }
 
     /// After which pause the call is made again; none if it is not.

@@ -7,10 +7,7 @@ use http::Response;
 use tokio::time::{Instant, sleep_until};
 use tonic::{Status, body::Body};
 
-use super::{
-    attempts::{Call, Failed},
-    retry::Pushback,
-};
+use super::{attempts::Call, outcome::Failed, retry::Pushback};
 use crate::{Begun, Failure, Incoming, policy::HedgingPolicy};
 
 impl Call<'_> {

@@ -4,6 +4,7 @@ mod answer;
 mod attempts;
 mod deadline;
 mod hedge;
+mod outcome;
 mod outgoing;
 mod retry;
 mod verdict;

@@ -72,7 +72,8 @@ async fn an_answer_that_is_none_of_grpc_is_told_as_what_it_means_and_made_again(
     let server = Scripted::start([Act::Http(404)]).await;
     let error = call(&channel(&[&server], RETRIES)).await.unwrap_err();
     assert_eq!(error.code(), Code::Unimplemented);
-    let told = format!("{} answered HTTP 404 Not Found, which is no answer of gRPC", server.address);
+    let told =
+        format!("{} answered HTTP 404 Not Found, which is no answer of gRPC; is it the right port?", server.address);
     assert_eq!(error.message(), told);
 }
 

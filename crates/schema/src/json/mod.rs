@@ -28,6 +28,8 @@ use crate::{Field, JsonError, Malformed, MessageType};
 pub struct JsonOptions {
     /// Write fields without presence even at their default.
     pub emit_defaults: bool,
+    /// Write enums without presence even at zero, where zero is a kind like others and not called unspecified.
+    pub zero_enums: bool,
     /// Spaces a level for people to read; `None` writes no white space at all.
     pub indent: Option<usize>,
     /// Write numbers instead of names of enum values.

@@ -11,8 +11,6 @@ use serde_json::Number;
 
 use crate::{
     EnumType, Kind,
-    error::hint,
-    nearest,
     value::{put_value, zigzag},
     wire::{self, WireValue},
 };
@@ -147,16 +145,27 @@ pub(crate) fn put_key(out: &mut Vec<u8>, kind: Kind, key: &str) -> Result<(), St
     put(out, 1, kind, &token).map_err(|_| format!("expected a key that is {}", expected(kind)))
 }
 
+/// An enum with more values than this has its name told only.
+const MOST_NAMES: usize = 16;
+
 pub(super) const NULL_VALUE: &str = "google.protobuf.NullValue";
 
 fn enum_number(kind: EnumType, token: &Token<'_>) -> Result<i32, String> {
     match token {
         Token::Null if kind.full_name() == NULL_VALUE => Ok(0),
-        Token::Text(name) => kind.number(name).ok_or_else(|| {
-            let nearest = nearest(name, kind.values().iter().map(|value| value.name));
-            format!("{name:?} is no value of {}{}", kind.full_name(), hint(nearest))
-        }),
+        // The text may be somebody's, so it is not repeated.
+        Token::Text(name) => kind.number(name).ok_or_else(|| format!("expected {}", names(kind))),
         token => whole(token).ok_or_else(|| token.refused(expected(Kind::Enum(kind)))),
+    }
+}
+
+fn names(kind: EnumType) -> String {
+    let names: Vec<&str> = kind.values().iter().map(|value| value.name).collect();
+    match names.split_last() {
+        Some((last, others)) if !others.is_empty() && others.len() < MOST_NAMES => {
+            format!("{} or {last}, or the number of one of them", others.join(", "))
+        }
+        _ => format!("the name or number of a value of {}", kind.full_name()),
     }
 }
 

@@ -140,10 +140,12 @@ impl Writer<'_> {
 
     /// Writes the fields that the message does not have, if that is wanted.
     fn defaults(&mut self, message: MessageType, places: std::ops::Range<usize>, list: &mut List) -> Written {
-        if !self.options.emit_defaults {
+        let JsonOptions { emit_defaults, zero_enums, .. } = *self.options;
+        if !emit_defaults && !zero_enums {
             return Ok(());
         }
-        for field in message.fields().get(places).unwrap_or_default().iter().filter(|field| !field.presence) {
+        let shows = |field: &&Field| !field.presence && (emit_defaults || zero_is_a_kind(field));
+        for field in message.fields().get(places).unwrap_or_default().iter().filter(shows) {
             self.key(list, field);
             self.unset(field)?;
         }
@@ -291,6 +293,13 @@ impl Writer<'_> {
             self.out.push('\n');
             self.out.extend(std::iter::repeat_n(' ', indent * self.level));
         }
+    }
+}
+
+fn zero_is_a_kind(field: &Field) -> bool {
+    match field.kind {
+        Kind::Enum(of) if !field.repeated => of.name(0).is_some_and(|name| !name.ends_with("UNSPECIFIED")),
+        _ => false,
     }
 }
 

@@ -49,7 +49,7 @@ proptest! {
         let (ours, of) = at.get(&subjects()).clone();
         let original = message(&of, &mut Source::new(&decisions));
         let [emit_defaults, enum_numbers, proto_names] = flags;
-        let options = JsonOptions { emit_defaults, enum_numbers, proto_names, indent: None };
+        let options = JsonOptions { emit_defaults, enum_numbers, proto_names, ..JsonOptions::default() };
         let other = SerializeOptions::new()
             .skip_default_fields(!emit_defaults)
             .use_enum_numbers(enum_numbers)
@@ -246,6 +246,30 @@ fn one_field_is_written_as_it_is_or_as_what_it_is_unset() {
     assert_eq!(field("kinds.Tree", "left", r#"{"left":{"name":"x"}}"#), r#"> {"name":"x"}"#);
     assert_eq!(field("kinds.WellKnown", "timestamp", "{}"), "> null");
     assert_eq!(field("kinds.WellKnown", "aString", r#"{"aString":""}"#), r#"> """#);
+}
+
+#[test]
+fn bytes_that_say_a_thing_twice_are_written_once_with_what_was_said_last() {
+    let twice = |message: &str, one: &str, other: &str| {
+        let ours = KINDS.schema.message(message).unwrap();
+        let bytes = [ours.from_json(one).unwrap(), ours.from_json(other).unwrap()].concat();
+        written(message, &bytes, &JsonOptions::default())
+    };
+    let expected = r#"{"byInt32":{"1":"6","2":"7"}}"#;
+    assert_eq!(twice("kinds.Maps", r#"{"byInt32":{"2":7,"1":5}}"#, r#"{"byInt32":{"1":6}}"#), expected);
+    assert_eq!(
+        twice("kinds.Plain", r#"{"anInt32":1,"aString":"a"}"#, r#"{"anInt32":2}"#),
+        r#"{"anInt32":2,"aString":"a"}"#
+    );
+    assert_eq!(twice("kinds.Choice", r#"{"text":"a"}"#, r#"{"number":1}"#), r#"{"number":1}"#);
+    assert_eq!(
+        twice("kinds.Lists", r#"{"int32s":[1],"strings":["a"]}"#, r#"{"int32s":[2]}"#),
+        r#"{"int32s":[1,2],"strings":["a"]}"#
+    );
+    assert_eq!(
+        twice("kinds.Tree", r#"{"left":{"name":"a"}}"#, r#"{"left":{"right":{}}}"#),
+        r#"{"left":{"name":"a","right":{}}}"#
+    );
 }
 
 #[test]

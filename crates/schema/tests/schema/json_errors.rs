@@ -49,7 +49,7 @@ fn every_kind_of_fault_is_told_apart() {
         ("Plain", r#"{"aString":5}"#, "aString", "expected a string, found a number"),
         ("Plain", r#"{"aString":"\ud800"}"#, "aString", "unexpected end of hex escape"),
         ("Plain", r#"{"someBytes":"!"}"#, "someBytes", "base64"),
-        ("Plain", r#"{"color":"COLOR_READ"}"#, "color", "did you mean \"COLOR_RED\"?"),
+        ("Plain", r#"{"color":"COLOR_READ"}"#, "color", "or the number of one of them"),
         ("Plain", r#"{"color":1.5}"#, "color", "expected the name of an enum value"),
         ("Plain", r#"{"aBool":true,"aBool":true}"#, "aBool", "is given twice"),
         ("Plain", r#"{"aBool":true,"a_bool":null}"#, "aBool", "is given twice"),
