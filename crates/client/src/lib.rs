@@ -21,12 +21,15 @@ mod tls;
 pub use address::Address;
 pub use blocking::{Blocking, Messages};
 pub use channel::{Builder, Channel};
-pub use connection::{Begun, Failure, FailureKind, Incoming, NeverSent, Stream};
+pub use connection::Stream;
 pub use dump::{ConnectionsDump, Dump, EndpointDump, ResolverDump};
 pub use many::many;
 pub use metrics::Metrics;
 pub use policy::{BadServiceConfig, ServiceConfig};
-pub use pool::{ConnectError, Endpoint, Phase, PoolConfig, Snapshot, State, Stats};
+pub use pool::{ConnectError, Phase, PoolConfig, State};
 pub use resolve::{Answer, Resolution, Resolve, ResolveError, ResolverSettings};
 pub use target::{BadTarget, Target};
 pub use tls::{BadTls, Pem, Tls, TlsBuilder};
+
+pub(crate) use connection::{Begun, Failure, FailureKind, Incoming, NeverSent};
+pub(crate) use pool::{Endpoint, Snapshot, Stats};

@@ -149,9 +149,9 @@ impl Drive {
         if matches!(*self.progress.borrow(), Progress::Leaving(_)) {
             return;
         }
-        if let Some(connection) = self.connection.upgrade()
-            && let Some(error) = connection.refusal(cx)
-        {
+        let Some(connection) = self.connection.upgrade() else { return };
+        connection.limit.store(self.h2.max_concurrent_send_streams(), Relaxed);
+        if let Some(error) = connection.refusal(cx) {
             self.progress.send_replace(Progress::Leaving(Arc::new(Parting::new(error))));
         } else if heard >= FRAME_HEAD && matches!(*self.progress.borrow(), Progress::Greeting) {
             self.progress.send_replace(Progress::Open);

@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     sync::{Arc, atomic::Ordering::Relaxed},
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -19,7 +19,7 @@ use crate::pool::Endpoint;
 /// A call that has begun: the head of its answer, to be waited for. Dropped before, the call is cancelled.
 #[derive(Debug)]
 #[must_use = "the request is sent while this is polled"]
-pub struct Begun {
+pub(crate) struct Begun {
     /// Or what is wrong with the request.
     response: Result<ResponseFuture, Option<h2::Error>>,
     /// What is not sent yet, by whoever waits for the answer;
@@ -75,13 +75,13 @@ impl Begun {
     /// Sends the head.
     ///
     /// # Errors
-    /// With the body, if the connection takes no more calls.
-    pub(crate) fn new(open: Open, head: Request<()>, body: Body) -> Result<Self, (Body, h2::Error)> {
+    /// If the connection takes no more calls.
+    pub(crate) fn new(open: Open, head: Request<()>, body: Body) -> Result<Self, h2::Error> {
         let is_empty = body.is_end_stream();
         let (response, stream) = match open.connection.sender.clone().send_request(head, is_empty) {
             Ok(sent) => sent,
-            Err(error) if open.connection.refusal(&mut Context::from_waker(Waker::noop())).is_some() => {
-                return Err((body, error));
+            Err(error) if open.connection.is_leaving() => {
+                return Err(error);
             }
             Err(error) => return Ok(Self { response: Err(Some(error)), send: None, task: None, open: Some(open) }),
         };
@@ -131,7 +131,7 @@ impl Future for Begun {
 
 /// The body of an answer. Dropped before its end, the call is cancelled.
 #[derive(Debug)]
-pub struct Incoming {
+pub(crate) struct Incoming {
     stream: RecvStream,
     next: Next,
     /// What is left of the request is sent as long as this lives.

@@ -3,30 +3,28 @@
 use std::sync::Arc;
 
 use h2::Reason;
-use tonic::{Code, Status, body::Body};
+use tonic::{Code, Status};
 
 /// A call that did not begin: there is no connection to this endpoint any more. Nothing of it has left, so it may be sent
 /// elsewhere, as often as need be (gRFC A6, transparent retries).
 #[derive(Debug)]
-pub struct NeverSent {
-    /// The body of the request, untouched.
-    pub body: Body,
+pub(crate) struct NeverSent {
     /// Why.
-    pub status: Status,
+    pub(crate) status: Status,
 }
 
 /// A call that ended before the head of an answer came.
 #[derive(Debug)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// What it says of the server.
-    pub kind: FailureKind,
+    pub(crate) kind: FailureKind,
     /// What to tell the caller.
-    pub status: Status,
+    pub(crate) status: Status,
 }
 
 /// What a failed call says of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FailureKind {
+pub(crate) enum FailureKind {
     /// The server says that it has not begun: `REFUSED_STREAM`, or above the last stream of a GOAWAY (RFC 9113, 8.7). It may
     /// be sent once more (gRFC A6, transparent retries).
     Refused,

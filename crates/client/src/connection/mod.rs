@@ -13,8 +13,11 @@ mod send;
 
 use std::{
     io,
-    sync::Arc,
-    task::{Context, Poll},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -22,15 +25,12 @@ use bytes::Bytes;
 use h2::client::{self, SendRequest};
 use tokio::{sync::watch, task::AbortHandle};
 
-pub use self::{
-    dial::Stream,
-    exchange::{Begun, Incoming},
-    failure::{Failure, FailureKind, NeverSent},
-};
+pub use self::dial::Stream;
 pub(crate) use self::{
     dial::{Connector, Dial},
     drive::{Parting, Progress},
-    exchange::Open,
+    exchange::{Begun, Incoming, Open},
+    failure::{Failure, FailureKind, NeverSent},
 };
 use self::{drive::Drive, heard::Heard, keepalive::Keepalive};
 use crate::{Address, pool::PoolConfig};
@@ -42,6 +42,8 @@ const MAX_WINDOW: u32 = (1 << 31) - 1;
 #[derive(Debug)]
 pub(crate) struct Connection {
     sender: SendRequest<Bytes>,
+    /// Calls at once that the server takes.
+    limit: AtomicUsize,
 }
 
 /// What the owner of a connection sees of it.
@@ -69,13 +71,23 @@ pub(crate) async fn connect(
     let (sender, mut h2) = builder.handshake(stream).await.map_err(io::Error::other)?;
     let pings = keepalive.and_then(|interval| Some((interval, h2.ping_pong()?)));
     let keepalive = pings.map(|(interval, pings)| Keepalive::new(pings, interval, config.keepalive_timeout));
-    let connection = Arc::new(Connection { sender });
+    let connection = Arc::new(Connection { sender, limit: AtomicUsize::new(usize::MAX) });
     let (sent, progress) = watch::channel(Progress::default());
     let drive = Drive { h2, heard, seen: 0, keepalive, connection: Arc::downgrade(&connection), progress: sent };
     Ok((connection, Opened { progress, task: tokio::spawn(drive).abort_handle() }))
 }
 
 impl Connection {
+    /// Whether a further call would wait for the end of another. Its endpoint holds it, and each call.
+    pub(crate) fn is_full(self: &Arc<Self>) -> bool {
+        Arc::strong_count(self) > self.limit.load(Relaxed)
+    }
+
+    /// Whether it takes no more calls.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.refusal(&mut Context::from_waker(Waker::noop())).is_some()
+    }
+
     /// Why it takes no more calls.
     fn refusal(&self, cx: &mut Context<'_>) -> Option<h2::Error> {
         match self.sender.clone().poll_ready(cx) {

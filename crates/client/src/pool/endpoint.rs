@@ -12,9 +12,9 @@ use std::{
     },
 };
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use http::{HeaderValue, Request, Uri, header::USER_AGENT};
-use tokio::time::Instant;
+use tokio::{sync::Notify, time::Instant};
 use tonic::{Status, body::Body};
 
 use super::{Phase, Shared, Stats};
@@ -29,11 +29,17 @@ const FIRST_WEIGHT: f64 = 0.1;
 
 /// One server, over all connections that there are to it one after the other.
 #[derive(Debug)]
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     address: Address,
     pub(super) shared: Arc<Shared>,
     stats: Stats,
     connection: ArcSwapOption<Connection>,
+    /// Further ones, for more calls than the server takes on one (gRFC A105).
+    spare: ArcSwap<Vec<Arc<Connection>>>,
+    /// All are full.
+    pub(super) full: Notify,
+    /// Whether that can be helped.
+    pub(super) can_grow: AtomicBool,
     condition: Mutex<Condition>,
     /// Whether it is to begin slowly when it is ready.
     pub(super) is_new: AtomicBool,
@@ -78,6 +84,9 @@ impl Endpoint {
             shared,
             stats: Stats::default(),
             connection: ArcSwapOption::empty(),
+            spare: ArcSwap::default(),
+            full: Notify::new(),
+            can_grow: AtomicBool::new(true),
             condition: Mutex::new(condition),
             is_new: AtomicBool::new(true),
             warm_since: AtomicU64::new(0),
@@ -91,19 +100,19 @@ impl Endpoint {
 
     /// Where it is.
     #[must_use]
-    pub fn address(&self) -> &Address {
+    pub(crate) fn address(&self) -> &Address {
         &self.address
     }
 
     /// What is known of its calls.
     #[must_use]
-    pub fn stats(&self) -> &Stats {
+    pub(crate) fn stats(&self) -> &Stats {
         &self.stats
     }
 
     /// Its share among the others, 0.1 to 1: a newcomer's grows.
     #[must_use]
-    pub fn weight(&self) -> f64 {
+    pub(crate) fn weight(&self) -> f64 {
         match self.warm_since.load(Relaxed) {
             0 => 1.0,
             since => {
@@ -131,11 +140,37 @@ impl Endpoint {
     ///
     /// # Errors
     /// If there is no connection now: take another endpoint.
-    pub fn begin(self: &Arc<Self>, request: Request<Body>) -> Result<Begun, NeverSent> {
-        match self.connection.load_full() {
-            Some(connection) => self.begin_on(connection, request, true),
-            None => Err(NeverSent { body: request.into_body(), status: self.away("is not connected") }),
+    pub(crate) fn begin(self: &Arc<Self>, request: Request<Body>) -> Result<Begun, NeverSent> {
+        match &*self.connection.load() {
+            Some(first) if first.is_full() => self.begin_on(self.free(first)?, request, true),
+            Some(first) => self.begin_on(Arc::clone(first), request, true),
+            None => Err(NeverSent { status: self.away("is not connected") }),
         }
+    }
+
+    /// A further connection with room; the first, where the call waits for its turn, if there can be no more.
+    fn free(&self, first: &Arc<Connection>) -> Result<Arc<Connection>, NeverSent> {
+        if let Some(free) = self.spare.load().iter().find(|connection| !connection.is_full()) {
+            return Ok(Arc::clone(free));
+        }
+        if !self.can_grow.load(Relaxed) {
+            return Ok(Arc::clone(first));
+        }
+        self.full.notify_one();
+        Err(NeverSent { status: self.away("has as many calls as it takes on a connection") })
+    }
+
+    /// How many further connections there are.
+    pub(super) fn spares(&self) -> usize {
+        self.spare.load().iter().filter(|connection| !connection.is_leaving()).count()
+    }
+
+    /// Takes calls on a further connection, as long as there is the first.
+    pub(super) fn add(&self, connection: &Arc<Connection>) {
+        self.spare.rcu(|spare| {
+            let others = spare.iter().filter(|other| !other.is_leaving());
+            others.chain([connection]).cloned().collect::<Vec<_>>()
+        });
     }
 
     /// Begins a call that is not one of the channel's, on this connection.
@@ -155,17 +190,16 @@ impl Endpoint {
     ) -> Result<Begun, NeverSent> {
         let (head, body) = request.into_parts();
         let mut head = Request::from_parts(head, ());
-        if let Err(status) = self.shared.origin.complete(&mut head) {
-            return Err(NeverSent { body, status });
-        }
+        self.shared.origin.complete(&mut head).map_err(|status| NeverSent { status })?;
         head.headers_mut().entry(USER_AGENT).or_insert(const { HeaderValue::from_static(AGENT) });
         let open = Open::new(Arc::clone(self), Arc::clone(&connection), counts);
-        Begun::new(open, head, body).map_err(|(body, error)| {
+        Begun::new(open, head, body).map_err(|error| {
             // Others need not find that out as well.
+            self.spare.rcu(|spare| spare.iter().filter(|other| !other.is_leaving()).cloned().collect::<Vec<_>>());
             self.connection.compare_and_swap(&Some(connection), None);
             let mut status = self.away(&format!("takes no more calls: {error}"));
             status.set_source(Arc::new(error));
-            NeverSent { body, status }
+            NeverSent { status }
         })
     }
 
@@ -174,7 +208,7 @@ impl Endpoint {
     }
 
     /// Takes it out of what is picked from, or back. Its connection stays.
-    pub fn set_ejected(&self, is_ejected: bool) {
+    pub(crate) fn set_ejected(&self, is_ejected: bool) {
         if self.stats.ejected.swap(is_ejected, Relaxed) != is_ejected {
             self.stats.ejections.fetch_add(u64::from(is_ejected), Relaxed);
             self.shared.changed.notify_one();
@@ -183,7 +217,7 @@ impl Endpoint {
 
     /// Whether it is ejected now.
     #[must_use]
-    pub fn is_ejected(&self) -> bool {
+    pub(crate) fn is_ejected(&self) -> bool {
         self.stats.ejected.load(Relaxed)
     }
 
@@ -209,6 +243,7 @@ impl Endpoint {
     /// There is no connection to send calls to any more.
     pub(super) fn take_away(&self) {
         self.connection.store(None);
+        self.spare.store(Arc::default());
         self.shared.changed.notify_one();
     }
 

@@ -1,7 +1,11 @@
 //! The life of an endpoint: it connects before it is used, is replaced when its server asks for it, and tries again after ever
 //! longer pauses.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use tokio::{
     sync::{oneshot, watch},
@@ -15,6 +19,9 @@ use crate::connection::{self, Connection, Opened, Parting, Progress};
 const SHORT: Duration = Duration::from_secs(1);
 /// One that the server ended in order, as at its age.
 const SHORT_AND_ORDERLY: Duration = Duration::from_millis(10);
+
+/// Connections beside the first (gRFC A105).
+const MOST_SPARES: usize = 9;
 
 /// Lives until `removed`, and then until the last calls have ended.
 pub(super) async fn live(
@@ -68,6 +75,7 @@ impl Life {
         let parted = tokio::select! {
             parted = parting(&mut progress, |progress| !matches!(progress, Progress::Open)) => parted,
             never = self.take_calls(connection) => match never {},
+            never = self.grow() => match never {},
         };
         self.current = None;
         self.endpoint.enter(Phase::Connecting);
@@ -93,6 +101,24 @@ impl Life {
             None => {
                 self.endpoint.ready(connection);
                 std::future::pending().await
+            }
+        }
+    }
+
+    /// Makes further connections while those that there are have as many calls as the server takes.
+    async fn grow(&self) -> Infallible {
+        let endpoint = &self.endpoint;
+        loop {
+            endpoint.can_grow.store(true, Relaxed);
+            endpoint.full.notified().await;
+            if endpoint.spares() < MOST_SPARES
+                && let Ok((connection, _)) = open(endpoint, self.keepalive).await
+            {
+                self.shared().figures.made_one();
+                endpoint.add(&connection);
+            } else {
+                endpoint.can_grow.store(false, Relaxed);
+                sleep(SHORT).await;
             }
         }
     }

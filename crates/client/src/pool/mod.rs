@@ -27,12 +27,15 @@ use tonic::Status;
 use self::{backoff::Backoff, figures::Figures};
 pub use self::{
     config::PoolConfig,
-    endpoint::{ConnectError, Endpoint},
-    snapshot::Snapshot,
+    endpoint::ConnectError,
     state::{Phase, State},
+};
+pub(crate) use self::{
+    endpoint::{Endpoint, Origin},
+    figures::Totals,
+    snapshot::Snapshot,
     stats::Stats,
 };
-pub(crate) use self::{endpoint::Origin, figures::Totals};
 use crate::{connection::Dial, resolve::Resolver};
 
 /// What the tasks and calls of a pool share.

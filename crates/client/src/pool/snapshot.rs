@@ -12,13 +12,13 @@ const NAMED: usize = 3;
 
 /// The endpoints at one moment. It never changes: a newer one takes its place.
 #[derive(Clone, Debug, Default)]
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     /// Those that can be picked, in the order of the resolver.
-    pub ready: Arc<[Arc<Endpoint>]>,
+    pub(crate) ready: Arc<[Arc<Endpoint>]>,
     /// Of the channel.
-    pub state: State,
+    pub(crate) state: State,
     /// Whether some of those ready have less than their full [weight](Endpoint::weight).
-    pub is_warming: bool,
+    pub(crate) is_warming: bool,
     /// All that there are, those that drain at the end.
     pub(crate) members: Arc<[Arc<Endpoint>]>,
     /// What the resolver says.

@@ -4,21 +4,21 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
 /// Counters of one endpoint, over all its connections. They are written by calls on any thread, without an order among them.
 #[derive(Debug, Default)]
-pub struct Stats {
+pub(crate) struct Stats {
     /// Calls begun and not ended.
-    pub in_flight: AtomicU32,
+    pub(crate) in_flight: AtomicU32,
     /// Calls begun.
-    pub picks: AtomicU64,
+    pub(crate) picks: AtomicU64,
     /// Calls that ended in a way that counts against the endpoint.
-    pub failures: AtomicU64,
+    pub(crate) failures: AtomicU64,
     /// Those of them since the last success.
-    pub consecutive_failures: AtomicU32,
+    pub(crate) consecutive_failures: AtomicU32,
     /// Moving average of the latency until the first answer, in nanoseconds; 0 before the first.
-    pub latency_ewma: AtomicU64,
+    pub(crate) latency_ewma: AtomicU64,
     /// When that was last written, in nanoseconds since the channel began.
-    pub latency_at: AtomicU64,
+    pub(crate) latency_at: AtomicU64,
     /// Times it was ejected.
-    pub ejections: AtomicU64,
+    pub(crate) ejections: AtomicU64,
     /// Whether it is ejected now.
     pub(crate) ejected: AtomicBool,
 }

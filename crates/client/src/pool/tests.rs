@@ -118,14 +118,17 @@ async fn an_endpoint_that_is_asked_to_leave_is_out_of_the_snapshot_and_keeps_its
     let endpoint = Arc::clone(&pool.snapshot().ready[0]);
     connection.graceful_shutdown();
     let serving = tokio::spawn(async move { while connection.accept().await.is_some() {} });
-    loop {
-        let mut news = std::pin::pin!(pool.shared.news.notified());
-        news.as_mut().enable();
-        if pool.snapshot().ready.is_empty() {
-            break;
+    let left = async {
+        loop {
+            let mut news = std::pin::pin!(pool.shared.news.notified());
+            news.as_mut().enable();
+            if pool.snapshot().ready.is_empty() {
+                return;
+            }
+            news.await;
         }
-        news.await;
-    }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(5), left).await.expect("it is still picked");
     let never_sent = endpoint.begin(Request::post("/test/Call").body(Body::empty()).unwrap()).unwrap_err();
     assert_eq!(never_sent.status.message(), "127.0.0.1:1 is not connected");
     assert_eq!(endpoint.stats().in_flight.load(Relaxed), 1);

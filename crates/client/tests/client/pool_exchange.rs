@@ -102,6 +102,24 @@ async fn a_call_that_is_dropped_while_it_sends_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn more_streams_than_a_connection_may_have_get_further_connections() {
+    let config = campus_chassis::ServerConfig { max_streams: 4, ..crate::support::server_config() };
+    let server = Server::with(config).await;
+    let channel = to(&server);
+    let mut open = vec![];
+    for _ in 0..10 {
+        let mut endless = stream(&channel, "Endless", 0).await.unwrap();
+        within(endless.message()).await.unwrap();
+        open.push(endless);
+    }
+    let made = channel.dump().connections.made;
+    assert!((3..=4).contains(&made), "{made} connections for ten streams, four on each");
+    drop(open);
+    eventually(async || server.probe.working() == 0).await;
+    unary(&channel, "Echo", note(1)).await.unwrap();
+}
+
+#[tokio::test]
 async fn more_calls_than_a_connection_may_have_wait_for_their_turn() {
     let config = campus_chassis::ServerConfig { max_streams: 4, ..crate::support::server_config() };
     let server = Server::with(config).await;

@@ -49,6 +49,24 @@ async fn a_server_that_takes_connections_and_says_nothing_is_not_ready() {
 }
 
 #[tokio::test]
+async fn a_greeting_that_is_no_frame_of_http2_makes_nobody_ready() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            use tokio::io::{AsyncReadExt, AsyncWriteExt};
+            let _ = stream.write_all(b"+OK\r\n").await;
+            let _ = stream.read_to_end(&mut vec![]).await;
+        }
+    });
+    let config = PoolConfig { connect_timeout: Duration::from_millis(100), ..quick() };
+    let channel = channel_to(&[address]).pool(config).build();
+    let mut state = channel.watch_state();
+    let ended = within(state.wait_for(|now| !matches!(now, State::Idle | State::Connecting))).await;
+    assert_eq!(*ended.unwrap(), State::TransientFailure);
+}
+
+#[tokio::test]
 async fn a_listener_whose_backlog_is_full_is_not_waited_for_without_end() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();

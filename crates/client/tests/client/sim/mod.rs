@@ -90,8 +90,8 @@ fn check(plan: &Plan, world: &World, calls: &[Call]) {
         assert!(ended.is_ok(), "call {id}, begun at {begun:?}, in {plan:#?}: {ended:?}");
     }
     let done = |server: usize, id: &str| {
-        let probes = world.probes.borrow();
-        probes.get(&server).into_iter().flatten().any(|(probe, _)| probe.done.lock().unwrap().contains(id))
+        let runs = world.runs.borrow();
+        runs.get(&server).into_iter().flatten().any(|(probe, _)| probe.done.lock().unwrap().contains(id))
     };
     let count = |server| (0..LAST).filter(|number| done(server, &format!("last-{number}"))).count();
     let shares: Vec<_> = (0..world::SERVERS.len()).map(count).collect();

@@ -68,11 +68,14 @@ pub(crate) enum Names {
     Silence,
 }
 
+/// What each server has done, a run of its process after the other.
+type Runs = Rc<RefCell<HashMap<usize, Vec<(Probe, Handle)>>>>;
+
 /// A network with servers, none of which runs at first.
 pub(crate) struct World {
     pub(crate) sim: Sim<'static>,
     pub(crate) dns: Arc<Mutex<Names>>,
-    pub(crate) probes: Rc<RefCell<HashMap<usize, Vec<(Probe, Handle)>>>>,
+    pub(crate) runs: Runs,
 }
 
 impl World {
@@ -85,13 +88,13 @@ impl World {
             .simulation_duration(Duration::from_secs(120))
             .min_message_latency(Duration::from_millis(1))
             .max_message_latency(LATENCY);
-        let (mut sim, probes) = (builder.build(), Rc::<RefCell<HashMap<_, Vec<_>>>>::default());
+        let (mut sim, runs) = (builder.build(), Runs::default());
         for (index, name) in SERVERS.into_iter().enumerate() {
-            let probes = Rc::clone(&probes);
-            sim.host(name, move || serve(index, Rc::clone(&probes)));
+            let runs = Rc::clone(&runs);
+            sim.host(name, move || serve(index, Rc::clone(&runs)));
             sim.crash(name);
         }
-        Self { sim, dns: Arc::new(Mutex::new(Names::None)), probes }
+        Self { sim, dns: Arc::new(Mutex::new(Names::None)), runs }
     }
 
     pub(crate) fn act(&mut self, act: &Act) {
@@ -99,7 +102,7 @@ impl World {
             Act::Crash(server) => self.sim.crash(SERVERS[*server]),
             Act::Start(server) => self.sim.bounce(SERVERS[*server]),
             Act::Drain(server) => {
-                if let Some((_, handle)) = self.probes.borrow().get(server).and_then(|runs| runs.last()) {
+                if let Some((_, handle)) = self.runs.borrow().get(server).and_then(|runs| runs.last()) {
                     handle.shutdown();
                 }
             }
@@ -166,7 +169,7 @@ fn pool() -> PoolConfig {
     }
 }
 
-async fn serve(index: usize, probes: Rc<RefCell<HashMap<usize, Vec<(Probe, Handle)>>>>) -> turmoil::Result {
+async fn serve(index: usize, runs: Runs) -> turmoil::Result {
     let server = ServerConfig {
         shards: 1,
         min_ping_interval: HumanDuration::millis(100),
@@ -181,7 +184,7 @@ async fn serve(index: usize, probes: Rc<RefCell<HashMap<usize, Vec<(Probe, Handl
     let probe = Probe::default();
     let app = App::builder(&server, &admin).descriptors(descriptors()).service(probe.clone()).build()?;
     let listener = TcpListener::bind(("0.0.0.0", PORT)).await?;
-    probes.borrow_mut().entry(index).or_default().push((probe, app.handle()));
+    runs.borrow_mut().entry(index).or_default().push((probe, app.handle()));
     let incoming = stream::unfold(listener, |listener| async {
         let (stream, address) = listener.accept().await.ok()?;
         let peer = Peer { address: Some(address), ..Peer::of(Transport::Tcp) };
