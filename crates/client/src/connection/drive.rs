@@ -150,10 +150,10 @@ impl Drive {
             return;
         }
         let Some(connection) = self.connection.upgrade() else { return };
+        connection.limit.store(self.h2.max_concurrent_send_streams(), Relaxed);
         if let Some(error) = connection.refusal(cx) {
             self.progress.send_replace(Progress::Leaving(Arc::new(Parting::new(error))));
         } else if heard >= FRAME_HEAD && matches!(*self.progress.borrow(), Progress::Greeting) {
-            connection.limit.store(self.h2.max_concurrent_send_streams(), Relaxed);
             self.progress.send_replace(Progress::Open);
         }
     }

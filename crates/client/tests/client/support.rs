@@ -91,9 +91,10 @@ pub(crate) fn channel_to(addresses: &[SocketAddr]) -> Builder {
     Channel::builder(&format!("static:///{}", list.join(","))).unwrap().pool(quick())
 }
 
-/// Short pauses, and no slow start.
+/// Short pauses, no slow start, and time enough on a machine that has much to do.
 pub(crate) fn quick() -> PoolConfig {
     PoolConfig {
+        connect_timeout: PATIENCE / 2,
         backoff: Duration::from_millis(50),
         max_backoff: Duration::from_millis(100),
         slow_start: Duration::ZERO,
