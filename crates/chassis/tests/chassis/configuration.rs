@@ -1,7 +1,7 @@
 //! Settings: where they come from, and what is said of those that cannot be used.
 
 use campus_chassis::{
-    AdminConfig, App, ClientCertificate, LogConfig, LogFormat, ServerConfig, TlsVersion,
+    AdminConfig, App, ClientCertificate, Listen, LogConfig, LogFormat, ServerConfig, TlsVersion,
     config::{ByteSize, HumanDuration, Sources, load, load_checked},
 };
 use serde::{Deserialize, Serialize};
@@ -252,7 +252,7 @@ fn a_value_that_makes_no_sense_is_told_with_where_it_came_from() {
     let checked = |sources| {
         let check = |settings: &mut Settings| {
             settings.server.check()?;
-            settings.admin.check(&settings.server.listen)?;
+            settings.admin.check(&settings.server.listen, &Listen::default())?;
             settings.log.check()
         };
         load_checked(sources, check).unwrap_err().to_string()
@@ -289,5 +289,5 @@ fn the_ends_of_each_range_are_accepted() {
     };
     assert_eq!(largest.check(), Ok(()));
     assert_eq!(ServerConfig::default().check(), Ok(()));
-    assert_eq!(AdminConfig::default().check(&ServerConfig::default().listen), Ok(()));
+    assert_eq!(AdminConfig::default().check(&ServerConfig::default().listen, &Listen::default()), Ok(()));
 }

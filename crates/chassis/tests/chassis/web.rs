@@ -1,7 +1,7 @@
 //! Requests that are no gRPC: what is spoken, and what happens to them.
 
 use crate::support::{
-    Frame, GOAWAY, PATIENCE, Raw, Server, eventually, get, h2, metric, server_config,
+    Frame, GOAWAY, PATIENCE, Raw, eventually, get, h2, metric, server_config,
     web::{Page, Web, web},
     within,
 };
@@ -94,7 +94,7 @@ async fn a_web_address_that_is_taken_is_named() {
     let addr = taken.local_addr().unwrap();
     let admin = AdminConfig { listen: "127.0.0.1:0".parse().unwrap(), ..AdminConfig::default() };
     let error = App::builder(&server_config(), &admin).web(addr.into(), Page::default()).build().unwrap_err();
-    assert!(error.to_string().starts_with(&format!("cannot listen on {addr} for web: ")), "{error}");
+    assert!(error.to_string().starts_with(&format!("setting rest.listen: cannot listen on {addr}: ")), "{error}");
 }
 
 #[tokio::test]
