@@ -50,7 +50,8 @@ impl Cluster {
 
     fn start(&self, number: u8) -> Process {
         let mut serve = Command::new(env!("CARGO_BIN_EXE_campus"));
-        serve.args(["serve", "--admin-listen", "127.0.0.1:0", "--listen", &self.address(number).to_string()]);
+        let listen = self.address(number).to_string();
+        serve.args(["serve", "--admin-listen", "127.0.0.1:0", "--rest-listen", "127.0.0.1:0", "--listen", &listen]);
         serve.arg("--data-dir").arg(self.dir.path().join(number.to_string()));
         serve.env("CAMPUS__SERVER__DRAIN_DELAY", "500ms").env("CAMPUS__SERVER__MIN_PING_INTERVAL", "50ms");
         Process::start(&mut serve)
