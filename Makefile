@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test first-run lint deny advisories check bench golden tools clean
+.PHONY: help run build test fuzz conformance first-run lint deny advisories check bench golden tools clean
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 # Tests that leave something out say so in this file, a line each.
@@ -12,6 +12,9 @@ ARGS ?=
 # A harness that puts one load on several servers side by side, if one lies next to this checkout.
 MEASURE ?= $(firstword $(wildcard ../*/peers/measure))
 LOADS ?= get,get-32x1,get-1x1,list,stream,lookup,create,import
+
+# What /version says was built; a build without git, or by cargo alone, says nothing.
+run build bench: export CAMPUS_COMMIT ?= $(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null)
 
 help: ## says what there is to make
 	@echo "usage: make TARGET"
@@ -27,11 +30,18 @@ build: ## builds all programs for use, into target/release
 test: ## runs every test, then says what had to be left out
 	@mkdir -p "$(TARGET)" && rm -f "$(CAMPUS_SKIPPED)"
 	@.ci/postgres || true
+	@.ci/browser || true
 	@failed=""; \
 	cargo test --workspace --locked --no-fail-fast || failed="$$failed cargo-test"; \
 	.ci/grpcurl-test || failed="$$failed grpcurl-test"; \
 	.ci/left-out list; \
 	[ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
+
+fuzz: ## sends what the OpenAPI document allows, and what it does not, to a real server (EXAMPLES=n)
+	.ci/schemathesis
+
+conformance: ## runs what the tests of others expect of a REST gateway, and prints the figures
+	cargo test --locked -p campus-gateway --test conformance -- --nocapture --test-threads 1
 
 first-run: ## does in a fresh copy what a newcomer does: make run, then each command it prints
 	.ci/first-run
@@ -50,7 +60,7 @@ deny: ## licences, sources and bans of the dependencies, and those that nothing 
 advisories: ## known vulnerabilities of the dependencies (fetches the RustSec database)
 	deny=$$(.ci/tool cargo-deny) && "$$deny" --locked check advisories
 
-check: lint deny test first-run ## all that CI runs
+check: lint deny test fuzz first-run ## all that CI runs
 
 bench: ## measures the store, and the whole server beside others where the harness for it is there
 	cargo bench --workspace --locked --bench '*'
@@ -66,7 +76,7 @@ golden: ## writes the golden files anew from what the programs say now; look at 
 	UPDATE_GOLDEN=1 cargo test --workspace --locked --no-fail-fast
 
 tools: ## installs what lint, deny and test use beside Rust, once for all checkouts
-	@for tool in buf cargo-deny cargo-machete grpcurl; do .ci/tool $$tool || exit; done
+	@for tool in buf cargo-deny cargo-machete grpcurl schemathesis; do .ci/tool $$tool || exit; done
 
 clean: ## removes what was built here; the tools stay
 	cargo clean

@@ -1,5 +1,5 @@
 //! Compiles the contract without `protoc`: messages and clients as tonic makes them, server traits whose replies are
-//! bytes already encoded, and the descriptor set with every option in it.
+//! bytes already encoded, and the descriptor set with every option and comment in it.
 
 use std::{env, error::Error, fs, path::PathBuf};
 
@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=personguide");
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let mut compiler = protox::Compiler::new(["."])?;
-    compiler.include_imports(true).open_files(FILES)?;
+    compiler.include_imports(true).include_source_info(true).open_files(FILES)?;
     fs::write(out.join("descriptors.binpb"), compiler.encode_file_descriptor_set())?;
 
     let descriptors = compiler.file_descriptor_set();

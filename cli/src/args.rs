@@ -39,12 +39,20 @@ pub(crate) struct ServeArgs {
     /// Where the services are: IP:PORT, unix:/path or in-process:NAME; several with commas [default: 127.0.0.1:50051]
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<campus_chassis::Listen>,
+    /// Where REST is: IP:PORT, unix:/path; several with commas, or off [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR", value_parser = rest)]
+    pub(crate) rest_listen: Option<campus_chassis::Listen>,
     /// Address of probes and metrics [default: 127.0.0.1:9090]
     #[arg(long, value_name = "ADDR", value_parser = campus_chassis::config::address)]
     pub(crate) admin_listen: Option<std::net::SocketAddr>,
     /// Read settings from FILE; flags and the environment have precedence
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+}
+
+/// Addresses, or none at all.
+fn rest(text: &str) -> Result<campus_chassis::Listen, campus_chassis::config::BadUnit> {
+    if text == "off" { Ok(campus_chassis::Listen::default()) } else { text.parse() }
 }
 
 /// Arguments of `serve` alone.

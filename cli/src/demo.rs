@@ -47,7 +47,7 @@ pub(crate) fn run(kinds: &[Kind], args: &ServeArgs) -> Result<(), Failure> {
         log_level: Some("warn"),
         ..serve::settings(args)
     };
-    let running = server::start(settings)?;
+    let Some(running) = server::start(settings)? else { return Ok(()) };
     let loaded = block_on(async {
         tokio::select! {
             loaded = load(kinds) => loaded.map(|()| true),
@@ -97,11 +97,17 @@ async fn is_empty(context: &Context, kind: &Kind) -> Result<bool, Failure> {
 fn welcome(running: &Running, folder: &Path) -> String {
     let services = running.server();
     let (campus, probes) = (program(&services), format!("http://{}", running.admin));
+    let rest = running.rest();
+    let (rest, curl) = match &rest {
+        Some(rest) => (rest.as_str(), format!("\n  curl {rest}/v1/employees?pageSize=3")),
+        None => ("off", String::new()),
+    };
     format!(
         "\
 Campus is running.
 
   services   {services:<26} gRPC, with reflection
+  REST       {rest:<26} the same as JSON
   admin      {probes:<26} /readyz, /metrics, /version
   data       {}
 
@@ -112,7 +118,7 @@ Try, in another terminal:
   {campus} employee create --given-name Mira --family-name Okafor --gender female --hire-date 2026-09-01
   {campus} student list --filter 'education_level = \"EDUCATION_LEVEL_HIGHER\"' --limit 5 -o json
   {campus} student export -o csv | head -n 3
-  {campus} person phone 3
+  {campus} person phone 3{curl}
 
 Ctrl-C stops it; the data stays.
 ",

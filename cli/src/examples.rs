@@ -1,5 +1,6 @@
 //! The examples at the end of each help text.
 
+use campus_host::EXIT_CODES;
 use campus_schema::{Field, Kind as FieldKind};
 
 use crate::{kind::Kind, value};
@@ -86,16 +87,6 @@ Examples:
   campus person route 1 2 3
   campus person route < ids.txt > phones.ndjson";
 
-const EXITS: &str = "\
-Exit codes:
-  0    done
-  1    the answer was an error about the records: unknown, taken, refused, rejected rows
-  64   bad usage
-  69   the server is not there, or cannot serve the call now, or not in time
-  70   internal error
-  74   trouble with a local file
-  130  interrupted";
-
 /// Of `campus` itself.
 pub(crate) fn top(kinds: &[Kind]) -> String {
     let first = kinds.first().map_or("employee", |kind| kind.singular);
@@ -103,7 +94,7 @@ pub(crate) fn top(kinds: &[Kind]) -> String {
     let singular = kinds.last().map_or("student", |kind| kind.singular);
     format!(
         "Examples:\n  campus demo\n  campus {first} list\n  campus {first} list -o json --limit 3\n  \
-         campus {singular} export --output-file {last}.csv\n\n{EXITS}"
+         campus {singular} export --output-file {last}.csv\n\n{EXIT_CODES}"
     )
 }
 

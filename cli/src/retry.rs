@@ -30,7 +30,7 @@ impl Patience {
             return false;
         }
         self.attempt += 1;
-        let what = if status::is_cut(status) { "the connection was cut" } else { "the server is busy" };
+        let what = status::cut_short(status);
         say(&format!("{what}; trying again in {:.1} s ({} of {ATTEMPTS})", pause.as_secs_f64(), self.attempt));
         sleep(pause).await;
         true
@@ -38,7 +38,7 @@ impl Patience {
 
     fn pause(&self, status: &Status) -> Option<Duration> {
         let asked = status::retry_after(status);
-        if self.attempt >= ATTEMPTS || (asked.is_none() && !status::is_cut(status)) {
+        if self.attempt >= ATTEMPTS || status::is_full(status) || (asked.is_none() && !status::is_cut(status)) {
             return None;
         }
         let pause = FIRST_PAUSE.saturating_mul(1 << self.attempt).min(LONGEST_PAUSE);
@@ -50,6 +50,9 @@ impl Patience {
 
 #[cfg(test)]
 mod tests {
+    use tonic::Code;
+    use tonic_types::{ErrorDetails, StatusExt};
+
     use super::*;
 
     #[test]
@@ -71,5 +74,12 @@ mod tests {
     fn an_answer_is_no_reason_to_ask_again() {
         assert!(Patience::default().pause(&Status::not_found("no such record")).is_none());
         assert!(Patience::default().pause(&Status::resource_exhausted("too large")).is_none());
+        let exhausted = |reason| {
+            let mut details = ErrorDetails::with_error_info(reason, "campus", std::collections::HashMap::new());
+            details.set_retry_info(Some(Duration::from_secs(1)));
+            Status::with_error_details(Code::ResourceExhausted, "full", details)
+        };
+        assert!(Patience::default().pause(&exhausted("WRITE_QUEUE_FULL")).is_some());
+        assert!(Patience::default().pause(&exhausted("STORAGE_FULL")).is_none(), "somebody has to make room first");
     }
 }

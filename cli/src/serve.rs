@@ -4,7 +4,7 @@ use crate::{
     args::{ServeArgs, ServeCommand},
     failure::{Failure, exit},
     output::print,
-    server::{self, Settings},
+    server::{self, Running, Settings},
 };
 
 /// Runs `serve`.
@@ -14,11 +14,10 @@ use crate::{
 pub(crate) fn run(command: &ServeCommand) -> Result<(), Failure> {
     let settings = Settings { load_people: command.load_people.clone(), ..settings(&command.args) };
     if command.print_config {
-        let text = toml::to_string(&settings.load()?);
+        let text = toml::to_string(&settings.would_start()?);
         return print(&text.map_err(|error| Failure::new(exit::INTERNAL, format!("cannot print them: {error}")))?);
     }
-    server::start(settings)?.wait()?;
-    Ok(())
+    Ok(server::start(settings)?.map_or(Ok(()), Running::wait)?)
 }
 
 /// What the command line says.
@@ -26,6 +25,7 @@ pub(crate) fn settings(args: &ServeArgs) -> Settings {
     Settings {
         data_dir: args.data_dir.clone(),
         listen: args.listen.clone(),
+        rest_listen: args.rest_listen.clone(),
         admin_listen: args.admin_listen,
         config: args.config.clone(),
         in_process: None,

@@ -69,6 +69,21 @@ pub(crate) fn is_cut(status: &Status) -> bool {
         || (std::error::Error::source(status).is_some() && status.code() != Code::DeadlineExceeded)
 }
 
+/// Whether the server has no room, which does not come by itself.
+pub(crate) fn is_full(status: &Status) -> bool {
+    status.get_details_error_info().is_some_and(|info| info.reason == "STORAGE_FULL")
+}
+
+/// Why the call is worth another try.
+pub(crate) fn cut_short(status: &Status) -> String {
+    match is_cut(status) {
+        // A server that gives its reason is running.
+        true if status.get_details_error_info().is_some() => printable(status.message()),
+        true => "the connection was cut".to_owned(),
+        false => "the server is busy".to_owned(),
+    }
+}
+
 /// How long the server asks to wait before the call is repeated, if repeating can help.
 pub(crate) fn retry_after(status: &Status) -> Option<Duration> {
     status.get_details_retry_info().and_then(|info| info.retry_delay)

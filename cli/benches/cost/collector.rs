@@ -12,7 +12,10 @@ use opentelemetry_proto::tonic::collector::{
         trace_service_server::{TraceService, TraceServiceServer},
     },
 };
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status, transport::Server};
 
@@ -56,4 +59,37 @@ pub(crate) async fn start() -> Result<SocketAddr> {
         });
     });
     Ok(told.await??)
+}
+
+/// An address at which nobody listens.
+pub(crate) async fn nobody() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0").await?.local_addr()?)
+}
+
+/// One that takes connections and says nothing.
+pub(crate) async fn silent() -> Result<SocketAddr> {
+    talking(b"").await
+}
+
+/// One that answers whatever it is told with what is not HTTP.
+pub(crate) async fn rubbish() -> Result<SocketAddr> {
+    talking(b"\x00\xff what?\r\n\r\n").await
+}
+
+async fn talking(words: &'static [u8]) -> Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let addr = listener.local_addr()?;
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut heard = [0; 4096];
+                while stream.read(&mut heard).await.is_ok_and(|length| length > 0) {
+                    if stream.write_all(words).await.is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    Ok(addr)
 }

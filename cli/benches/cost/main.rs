@@ -1,5 +1,6 @@
 //! What telemetry, transports and databases cost a whole server, in CPU of the server's process, as ratios within one run.
-//! `cargo bench -p campus --bench cost [-- SCENE] [ROUNDS]`, scenes: telemetry, transports, databases.
+//! `cargo bench -p campus --bench cost [-- SCENE] [ROUNDS]`, scenes: telemetry, collectors, transports, within,
+//! databases.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 mod collector;
@@ -27,6 +28,18 @@ fn main() -> Result<()> {
         if wanted("telemetry") {
             let collector = collector::start().await?;
             compare("telemetry", &Variant::telemetry(collector), &[Load::Get, Load::List], rounds).await?;
+        }
+        if wanted("collectors") {
+            let kinds = [
+                ("good", collector::start().await?),
+                ("refuses", collector::nobody().await?),
+                ("never answers", collector::silent().await?),
+                ("answers rubbish", collector::rubbish().await?),
+            ];
+            wait(&Variant::collectors(&kinds), rounds).await?;
+        }
+        if wanted("within") {
+            compare("within one process, both ends", &Variant::within(), &[Load::Get, Load::List], rounds).await?;
         }
         if wanted("transports") {
             let loads = [Load::Get, Load::List, Load::Connect];
@@ -74,6 +87,36 @@ async fn compare(scene: &str, variants: &[Variant], loads: &[Load], rounds: usiz
             let (load, name) = (load.name(), &server.name);
             println!("{load:<10} {name:<24} {cost:>9.2} ({least:.2} to {most:.2})  {:>6.2}x", cost / first);
         }
+    }
+    Ok(())
+}
+
+/// How long calls take, for each of the servers in turn.
+async fn wait(variants: &[Variant], rounds: usize) -> Result<()> {
+    println!(
+        "\ncollectors: all calls sampled; microseconds a Get takes (median of {rounds} rounds), and the ratio to the first"
+    );
+    let mut servers = Vec::new();
+    for variant in variants {
+        servers.push(Server::start(variant).await?);
+    }
+    let mut taken = vec![(Vec::new(), Vec::new()); servers.len()];
+    for round in 0..=rounds {
+        for i in 0..servers.len() {
+            let at = (i + round) % servers.len();
+            let (Some(server), Some((middle, high))) = (servers.get(at), taken.get_mut(at)) else { continue };
+            let mut all = load::latencies(server).await?;
+            if round > 0 {
+                middle.push(median(&mut all));
+                high.push(all.get(all.len() * 99 / 100).copied().unwrap_or_default());
+            }
+        }
+    }
+    let medians: Vec<(f64, f64)> = taken.iter_mut().map(|(middle, high)| (median(middle), median(high))).collect();
+    let (p50, p99) = medians.first().copied().unwrap_or((1.0, 1.0));
+    for (server, (middle, high)) in servers.iter().zip(medians) {
+        let name = &server.name;
+        println!("{name:<24} p50 {middle:>8.1} {:>6.2}x   p99 {high:>8.1} {:>6.2}x", middle / p50, high / p99);
     }
     Ok(())
 }

@@ -8,6 +8,9 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use campus_chassis::Address;
+use campus_host::Part;
+use campus_testkit::Campus;
 use tempfile::TempDir;
 
 use crate::{
@@ -21,12 +24,14 @@ pub(crate) struct Variant {
     settings: Vec<(String, String)>,
     way: fn(SocketAddr, &Path) -> Way,
     authority: Option<Authority>,
+    /// Whether it runs in this process, so that its figures are those of both ends.
+    is_here: bool,
 }
 
 impl Variant {
     fn new(name: &str, settings: &[(&str, &str)]) -> Self {
         let settings = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Self { name: name.to_owned(), settings, way: |addr, _| Way::Tcp(addr), authority: None }
+        Self { name: name.to_owned(), settings, way: |addr, _| Way::Tcp(addr), authority: None, is_here: false }
     }
 
     /// Without telemetry, and with parts of the calls sampled.
@@ -39,6 +44,25 @@ impl Variant {
             Self::new(name, &[exporter, protocol, sampler, ("OTEL_TRACES_SAMPLER_ARG", ratio)])
         };
         vec![Self::new("off", &[]), sampled("0 %", "0"), sampled("1 %", "0.01"), sampled("100 %", "1")]
+    }
+
+    /// Without telemetry, and with every call sampled for collectors that are of more or less use.
+    pub(crate) fn collectors(kinds: &[(&str, SocketAddr)]) -> Vec<Self> {
+        let with = |(name, addr): &(&str, SocketAddr)| {
+            let endpoint = format!("http://{addr}");
+            Self::new(name, &[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint), ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")])
+        };
+        std::iter::once(Self::new("off", &[])).chain(kinds.iter().map(with)).collect()
+    }
+
+    /// Every way to a server in this process.
+    pub(crate) fn within() -> Vec<Self> {
+        let here = |name, way| Self { is_here: true, way, ..Self::new(name, &[]) };
+        vec![
+            here("TCP", |addr, _| Way::Tcp(addr)),
+            here("Unix socket", |_, dir| Way::Unix(dir.join("campus.sock"))),
+            here("in-process", |_, _| Way::InProcess(NAME)),
+        ]
     }
 
     /// Every way to a server in another process.
@@ -67,12 +91,42 @@ impl Variant {
 pub(crate) struct Server {
     pub(crate) name: String,
     pub(crate) way: Way,
-    child: Child,
+    process: Process,
     _dir: TempDir,
 }
 
+enum Process {
+    Child(Child),
+    Here { _campus: Box<Campus> },
+}
+
+/// Under which a server of this process is found.
+const NAME: &str = "cost";
+
 impl Server {
     pub(crate) async fn start(variant: &Variant) -> Result<Self> {
+        let server = if variant.is_here { Self::here(variant)? } else { Self::child(variant)? };
+        load::fill(&server, RECORDS).await?;
+        Ok(server)
+    }
+
+    /// One that listens in this way alone.
+    fn here(variant: &Variant) -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let socket = dir.path().join("campus.sock");
+        let campus = Campus::start_with(&[Part::of::<campus_employee::Employees>()], |settings| {
+            let way = (variant.way)(([127, 0, 0, 1], 0).into(), dir.path());
+            settings.server.listen.0.extend(match way {
+                Way::Unix(_) => Some(Address::Unix(socket)),
+                Way::InProcess(name) => Some(Address::InProcess(name.to_owned())),
+                Way::Tcp(_) | Way::Tls(..) => None,
+            });
+        });
+        let way = (variant.way)(campus.grpc, dir.path());
+        Ok(Self { name: variant.name.clone(), way, process: Process::Here { _campus: Box::new(campus) }, _dir: dir })
+    }
+
+    fn child(variant: &Variant) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         if let Some(authority) = &variant.authority {
             authority.write(dir.path())?;
@@ -94,15 +148,17 @@ impl Server {
         if let (Way::Tcp(addr), Some(authority)) = (&way, &variant.authority) {
             way = Way::tls(*addr, authority)?;
         }
-        let server = Self { name: variant.name.clone(), way, child, _dir: dir };
-        load::fill(&server, RECORDS).await?;
-        Ok(server)
+        Ok(Self { name: variant.name.clone(), way, process: Process::Child(child), _dir: dir })
     }
 
-    /// Time that all threads of the server were on a CPU, in microseconds.
+    /// Time that all threads of the server's process were on a CPU, in microseconds.
     pub(crate) fn cpu_us(&self) -> Result<f64> {
+        let process = match &self.process {
+            Process::Child(child) => child.id(),
+            Process::Here { .. } => std::process::id(),
+        };
         let mut nanoseconds = 0_u64;
-        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+        for task in fs::read_dir(format!("/proc/{process}/task"))? {
             let text = fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
             nanoseconds += text.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0);
         }
@@ -113,8 +169,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Process::Child(child) = &mut self.process {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 

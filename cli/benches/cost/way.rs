@@ -2,6 +2,7 @@
 
 use std::{fs, net::SocketAddr, path::Path, path::PathBuf, sync::Arc};
 
+use campus_chassis::in_process;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::{
     ClientConfig, RootCertStore,
@@ -12,6 +13,7 @@ use tokio::{
     net::{TcpStream, UnixStream},
 };
 use tokio_rustls::TlsConnector;
+use tower::Service;
 
 use crate::Result;
 
@@ -24,6 +26,8 @@ pub(crate) enum Way {
     Tcp(SocketAddr),
     Unix(PathBuf),
     Tls(SocketAddr, TlsConnector),
+    /// To a server of this process, by its name.
+    InProcess(&'static str),
 }
 
 impl Way {
@@ -51,6 +55,9 @@ impl Way {
         };
         Ok(match self {
             Self::Tcp(addr) => Box::new(tcp(*addr).await?),
+            Self::InProcess(name) => {
+                Box::new(in_process(*name).call(http::Uri::from_static("http://in-process")).await?.into_inner())
+            }
             Self::Unix(path) => Box::new(UnixStream::connect(path).await?),
             Self::Tls(addr, connector) => {
                 Box::new(connector.connect(ServerName::try_from("localhost")?, tcp(*addr).await?).await?)

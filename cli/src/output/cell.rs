@@ -1,6 +1,6 @@
 //! The values of a record as the cells of a line.
 
-use campus_schema::{EnumType, Field, JsonOptions, Kind, Malformed, MessageType, Value, wire};
+use campus_schema::{EnumType, Field, Kind, Malformed, MessageType, Value, wire};
 
 use crate::{kind::is_plain, terminal::printable, value};
 
@@ -99,7 +99,7 @@ fn nested(message: MessageType, field: &Field, record: &[u8]) -> Result<String, 
         return Ok(String::new());
     }
     let mut json = String::new();
-    message.to_json(&only, &JsonOptions::default(), &mut json)?;
+    message.to_json(&only, &super::JSON, &mut json)?;
     let before = format!("{{\"{}\":", field.json_name);
     let Some(value) = json.strip_prefix(&before).and_then(|rest| rest.strip_suffix('}')) else {
         return Ok(String::new());

@@ -55,6 +55,10 @@ impl Format {
     }
 }
 
+/// A kind of phone is said, also where it is the one with number zero.
+const JSON: JsonOptions =
+    JsonOptions { zero_enums: true, emit_defaults: false, indent: None, enum_numbers: false, proto_names: false };
+
 /// What is written, and how much of it.
 pub(crate) struct Shape {
     /// What each record is.
@@ -167,13 +171,13 @@ impl<'a> Sink<'a> {
             }
             Form::Ndjson { out, line } => {
                 line.clear();
-                self.message.to_json(record, &JsonOptions::default(), line).map_err(|error| unreadable(&error))?;
+                self.message.to_json(record, &JSON, line).map_err(|error| unreadable(&error))?;
                 line.push('\n');
                 out.write_all(line.as_bytes())?;
             }
             Form::Json { out, text, first, single } => {
                 text.clear();
-                let options = JsonOptions { indent: Some(2), ..JsonOptions::default() };
+                let options = JsonOptions { indent: Some(2), ..JSON };
                 self.message.to_json(record, &options, text).map_err(|error| unreadable(&error))?;
                 if *single {
                     writeln!(out, "{text}")?;

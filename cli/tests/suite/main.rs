@@ -30,7 +30,8 @@ mod people;
 #[cfg(test)]
 mod replicas;
 // Its processes have addresses of their own, which only Linux gives without being asked.
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(target_os = "linux")]
+#[cfg(test)]
 mod rollout;
 #[cfg(test)]
 mod storage;

@@ -205,10 +205,10 @@ fn a_server_whose_files_cannot_be_used_ends_with_one_line_before_it_makes_anythi
         text
     };
     let expired = refused(TLS);
-    assert!(expired.contains("setting server.tls.certificate is \"") && expired.contains("expired on"), "{expired}");
+    assert!(expired.contains("setting server.tls.certificate in ") && expired.contains("expired on"), "{expired}");
     fs::remove_file(place.path("server.key")).unwrap();
     let missing = refused(TLS);
     assert!(missing.contains("server.key\": the file cannot be read"), "{missing}");
     let never = refused("allow = [\"cert:a\"]");
-    assert!(never.contains("setting server.allow is \"cert:a\""), "{never}");
+    assert!(never.contains("campus.toml is \"cert:a\""), "{never}");
 }

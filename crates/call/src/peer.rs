@@ -7,6 +7,8 @@ pub struct Peer {
     pub transport: Transport,
     /// The client's address; TCP only.
     pub address: Option<SocketAddr>,
+    /// The address of this server that the client has connected to; TCP only.
+    pub local: Option<SocketAddr>,
     /// Who the client's process belongs to; Unix sockets only.
     pub unix: Option<UnixCredentials>,
     /// The certificate the client showed and the server has checked; mutual TLS only.
@@ -52,7 +54,7 @@ impl Peer {
     /// A peer of which only the way it came is known.
     #[must_use]
     pub fn of(transport: Transport) -> Self {
-        Self { transport, address: None, unix: None, certificate: None, tls: false }
+        Self { transport, address: None, local: None, unix: None, certificate: None, tls: false }
     }
 }
 

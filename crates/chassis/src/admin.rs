@@ -34,7 +34,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 const ENDPOINTS: &str = "\
 /livez     the event loops turn
 /readyz    the server would serve well now; says what is wrong otherwise
-/startupz  the server has been ready once
+/startupz  the start is done: the settings are good and the ports open
 /version   what is running, as JSON
 /metrics   figures for Prometheus
 grpc.health.v1.Health over HTTP/2 without TLS
@@ -101,8 +101,8 @@ impl Admin {
         match path {
             "/livez" => self.live().await,
             "/readyz" => probe(&self.readiness.problems()),
-            "/startupz" if self.readiness.started() => probe(&[]),
-            "/startupz" => probe(&self.readiness.problems()),
+            // Nobody is answered here before that.
+            "/startupz" => probe(&[]),
             "/version" => plain(StatusCode::OK, JSON, self.build.json() + "\n"),
             "/metrics" => plain(StatusCode::OK, OPEN_METRICS, self.metrics.text()),
             _ => plain(StatusCode::NOT_FOUND, TEXT, format!("nothing at {path}; there is\n{ENDPOINTS}")),

@@ -4,12 +4,14 @@ use crate::{
     AdminConfig, GrpcService, Handle, Health, Metrics, ServerConfig, Tracer,
     assemble::{Services, plan},
     config::OutOfRange,
+    descriptors,
     metrics::Shards,
     panics,
     ready::{Check, Readiness, saturation},
     serve::Shard,
     service::Registered,
-    transport::{Address, Listen, Listener, Tls, Watched, tcp},
+    transport::{Address, Listen, Listener, Port, Tls, Watched, tcp},
+    web::{Erased, WebService, erase},
 };
 use serde::Serialize;
 use std::{
@@ -45,10 +47,10 @@ impl BuildInfo {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A port cannot be listened on.
-    #[error("cannot listen on {addr} for {port}: {source}; choose another address or stop what uses it")]
+    #[error("setting {setting}: cannot listen on {addr}: {source}; {}", addr.advice(source))]
     Listen {
-        /// `gRPC` or `admin`.
-        port: &'static str,
+        /// `server.listen`, `rest.listen` or `admin.listen`.
+        setting: &'static str,
         /// As configured.
         addr: Address,
         /// Of the operating system.
@@ -81,6 +83,7 @@ pub struct AppBuilder {
     checks: Vec<Check>,
     on_drain: Vec<DrainHook>,
     tracer: Tracer,
+    web: Option<(Listen, Arc<dyn Erased>)>,
 }
 
 /// A server whose ports are bound; [`run_until`](App::run_until) serves.
@@ -88,9 +91,10 @@ pub struct App {
     pub(crate) server: ServerConfig,
     pub(crate) admin: AdminConfig,
     pub(crate) build: BuildInfo,
-    pub(crate) grpc: Vec<Listener>,
+    pub(crate) listeners: Vec<Listener>,
     pub(crate) admin_port: TcpListener,
     pub(crate) grpc_addresses: Listen,
+    pub(crate) web_addresses: Listen,
     pub(crate) admin_addr: SocketAddr,
     pub(crate) health: Health,
     pub(crate) readiness: Readiness,
@@ -106,6 +110,7 @@ impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("App")
             .field("grpc", &self.grpc_addresses)
+            .field("web", &self.web_addresses)
             .field("admin", &self.admin_addr)
             .finish_non_exhaustive()
     }
@@ -129,6 +134,7 @@ impl App {
             checks: Vec::new(),
             on_drain: Vec::new(),
             tracer: Tracer::default(),
+            web: None,
         }
     }
 
@@ -138,7 +144,13 @@ impl App {
         &self.grpc_addresses
     }
 
-    /// The first of these that is one of TCP.
+    /// Where the web service is, with the ports that were taken.
+    #[must_use]
+    pub fn web_addresses(&self) -> &Listen {
+        &self.web_addresses
+    }
+
+    /// The first of the addresses of gRPC that is one of TCP.
     #[must_use]
     pub fn grpc_addr(&self) -> Option<SocketAddr> {
         self.grpc_addresses.0.iter().find_map(Address::tcp)
@@ -186,6 +198,13 @@ impl AppBuilder {
         self
     }
 
+    /// Has requests that are no gRPC answered at these addresses: over HTTP/1.1 and HTTP/2 (by prior knowledge, or by ALPN
+    /// where there is TLS), under the same limits and in the same life as calls. A server with such addresses needs no other.
+    pub fn web(mut self, listen: Listen, service: impl WebService) -> Self {
+        self.web = Some((listen, erase(service)));
+        self
+    }
+
     /// Adds a question that must be answered with `Ok` for the server to be ready; asked again every `ready_interval`.
     pub fn ready_check<F, A>(mut self, name: impl Into<String>, ask: F) -> Self
     where
@@ -214,27 +233,35 @@ impl AppBuilder {
         self
     }
 
-    /// Checks everything, then binds every address. Nothing is accepted before [`App::run_until`].
+    /// Checks everything, then binds every address. Nothing is accepted before [`App::run_until`]. Raises the limit of open
+    /// files of the process as far as it may; if that leaves no room for `max_connections`, fewer are taken, with a warning.
     ///
     /// # Errors
     /// [`StartError`], with nothing left bound.
-    pub fn build(self) -> Result<App, StartError> {
+    pub fn build(mut self) -> Result<App, StartError> {
         panics::install();
-        self.server.check()?;
-        self.admin.check()?;
+        let (web_listen, web) = self.web.unzip();
+        let web_listen = web_listen.unwrap_or_default();
+        self.server.check_with(&web_listen)?;
+        self.admin.check(&self.server.listen, &web_listen)?;
         let services = Services::assemble(&self.services, &self.descriptors)?;
         let health = services.health.clone();
-        let (figures, shards) = services.shards(&self.server, plan(&self.server), self.tracer);
+        let (figures, web_figures, shards) =
+            services.shards(&self.server, plan(&self.server), self.tracer, web.as_ref());
+        self.server.max_connections = descriptors::fit(self.server.max_connections, shards.len());
         let mut checks = self.checks;
         checks.push(saturation(&figures, self.admin.saturated_limit.get()));
-        let metrics = Metrics::new(&self.build, figures.clone());
+        let metrics = Metrics::new(&self.build, figures.clone(), web_figures);
         let tls = Watched::new(&self.server.tls, &metrics)?;
-        let grpc = bind(&self.server, tls.as_ref().map(|watched| &watched.tls))?;
+        let listeners = bind(&self.server, &web_listen, tls.as_ref().map(|watched| &watched.tls))?;
+        let addresses =
+            |port| listeners.iter().filter(move |bound| bound.port == port).map(|bound| bound.address.clone());
         let admin_port = admin(self.admin.listen)?;
         Ok(App {
-            grpc_addresses: grpc.iter().map(|listener| listener.address.clone()).collect(),
+            grpc_addresses: addresses(Port::Grpc).collect(),
+            web_addresses: addresses(Port::Web).collect(),
             admin_addr: admin_port.1,
-            grpc,
+            listeners,
             admin_port: admin_port.0,
             readiness: Readiness::new(checks, health.clone()),
             metrics,
@@ -251,21 +278,22 @@ impl AppBuilder {
     }
 }
 
-fn bind(server: &ServerConfig, tls: Option<&Arc<Tls>>) -> Result<Vec<Listener>, StartError> {
-    let bind = |addr: &Address| {
-        Listener::bind(addr, &server.listen, tls, server.socket_mode.0).map_err(|source| StartError::Listen {
-            port: "gRPC",
+fn bind(server: &ServerConfig, web: &Listen, tls: Option<&Arc<Tls>>) -> Result<Vec<Listener>, StartError> {
+    let bind = |(port, setting, all, addr): (Port, &'static str, &Listen, &Address)| {
+        Listener::bind(port, addr, all, tls, server.socket_mode.0).map_err(|source| StartError::Listen {
+            setting,
             addr: addr.clone(),
             source,
         })
     };
-    server.listen.0.iter().map(bind).collect()
+    let grpc = server.listen.0.iter().map(|addr| (Port::Grpc, "server.listen", &server.listen, addr));
+    grpc.chain(web.0.iter().map(|addr| (Port::Web, "rest.listen", web, addr))).map(bind).collect()
 }
 
 fn admin(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let bound = tcp(addr, &Listen::from(addr)).and_then(|listener| Ok((listener.local_addr()?, listener)));
     bound.map(|(addr, listener)| (listener, addr)).map_err(|source| StartError::Listen {
-        port: "admin",
+        setting: "admin.listen",
         addr: addr.into(),
         source,
     })

@@ -5,10 +5,11 @@ use crate::{
     call::{Admission, Buffers, Class, Limits, Method},
     config::{ByteSize, HumanDuration},
     health::{self, HealthService},
-    metrics::{Labels, Shards},
+    metrics::{Labels, Shards, WebCounters, WebShards},
     reflection::{self, Described},
     serve::{Keepalive, Phase, Plan, Shard},
     service::{MethodInfo, Registered, contract},
+    web::{self, Web},
 };
 use http::HeaderValue;
 use prost::DecodeError;
@@ -56,7 +57,13 @@ impl Services {
     }
 
     /// The shards, each with its own counters.
-    pub(crate) fn shards(&self, config: &ServerConfig, plan: Plan, tracer: Tracer) -> (Shards, Vec<Arc<Shard>>) {
+    pub(crate) fn shards(
+        &self,
+        config: &ServerConfig,
+        plan: Plan,
+        tracer: Tracer,
+        web: Option<&Arc<dyn web::Erased>>,
+    ) -> (Shards, Option<WebShards>, Vec<Arc<Shard>>) {
         let count = match config.shards {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             n => n,
@@ -70,10 +77,33 @@ impl Services {
             label(service.name, &method.name, method.kind(), class(service, method))
         };
         labels.extend(self.methods().map(of_method));
-        let admission = Admission::new(config.max_unary_calls, config.max_stream_calls);
+        let admission = Admission::new(config.max_unary_calls, config.max_stream_calls, config.max_web_requests);
         let figures = Shards::new(labels, count, admission, Buffers::new(config.max_buffered.0));
-        let shards = (0..count).map(|i| Arc::new(self.shard(&figures, i, config, plan, tracer))).collect();
-        (figures, shards)
+        let web_figures = web.map(|web| web_figures(web, count, &figures));
+        let web_open = watch::Sender::new(0);
+        let shard = |index| {
+            let web = web.zip(web_figures.as_ref()).and_then(|(service, figures)| {
+                let counters = Arc::clone(figures.counters.get(index)?);
+                let desk = Some(figures.admission.web_desk(count));
+                Some(Arc::new(Web {
+                    service: service.for_event_loop(),
+                    desk,
+                    counters,
+                    tracer,
+                    served_by: served_by(config),
+                }))
+            });
+            let web_traffic = web_figures.as_ref().and_then(|figures| figures.traffic.get(index).cloned());
+            let web_traffic = web_traffic.unwrap_or_default();
+            Arc::new(Shard {
+                web,
+                web_traffic,
+                web_open: web_open.clone(),
+                ..self.shard(&figures, index, config, plan, tracer)
+            })
+        };
+        let shards = (0..count).map(shard).collect();
+        (figures, web_figures, shards)
     }
 
     fn shard(&self, figures: &Shards, index: usize, config: &ServerConfig, plan: Plan, tracer: Tracer) -> Shard {
@@ -85,6 +115,7 @@ impl Services {
                 service: service.map(|(service, _)| Arc::clone(&service.service)),
                 service_name: service.map_or_else(|| "unknown".to_owned(), |(service, _)| service.name.to_owned()),
                 name: service.map_or_else(|| "unknown".to_owned(), |(_, method)| method.name.clone()),
+                client_streaming: service.is_some_and(|(_, method)| method.client_streaming),
                 server_streaming: service.is_some_and(|(_, method)| method.server_streaming),
                 class: service.map_or(Class::Unary, |(service, method)| class(service, method)),
                 desk: service.and_then(|(service, method)| {
@@ -104,11 +135,24 @@ impl Services {
             unknown,
             services: Arc::clone(&self.listed),
             traffic: figures.traffic.get(index).cloned().unwrap_or_default(),
+            web: None,
+            web_traffic: Arc::default(),
+            web_open: watch::Sender::new(0),
             buffers: Arc::clone(&figures.buffers),
             phase: watch::Sender::new(Phase::Serve),
             plan,
             allow: config.allow.clone(),
         }
+    }
+}
+
+fn web_figures(web: &Arc<dyn web::Erased>, shards: usize, figures: &Shards) -> WebShards {
+    let routes = web.routes().into();
+    WebShards {
+        counters: (0..shards).map(|_| Arc::new(WebCounters::new(&routes))).collect(),
+        traffic: (0..shards).map(|_| Arc::default()).collect(),
+        admission: Arc::clone(&figures.admission),
+        routes,
     }
 }
 

@@ -5,6 +5,7 @@ mod app;
 mod assemble;
 mod call;
 pub mod config;
+pub mod descriptors;
 pub mod exit;
 mod handle;
 mod health;
@@ -21,6 +22,7 @@ pub mod signals;
 mod status;
 pub mod trace;
 mod transport;
+mod web;
 
 pub use app::{App, AppBuilder, BuildInfo, StartError};
 pub use call::RequestBody;
@@ -36,3 +38,4 @@ pub use trace::Tracer;
 pub use transport::{
     Address, Allow, ClientCertificate, InProcess, Listen, Rule, SocketMode, TlsConfig, TlsVersion, in_process,
 };
+pub use web::{ReadError, Routed, WebBody, WebRoute, WebService};

@@ -2,7 +2,7 @@
 
 mod called;
 
-use crate::{LogConfig, LogFormat, panics};
+use crate::{LogConfig, LogFormat, config::OutOfRange, panics};
 use called::Called;
 use campus_call::SPANS;
 use campus_telemetry::Telemetry;
@@ -28,10 +28,8 @@ pub struct LogGuard(#[expect(dead_code, reason = "it works by being dropped")] W
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The level is not one, nor a list of `target=level`.
-    #[error(
-        "setting log.level is {0:?}: use error, warn, info, debug, trace, or target=level pairs separated by commas"
-    )]
-    Level(String),
+    #[error(transparent)]
+    Setting(#[from] OutOfRange),
     /// Something else in the process has set up logging before.
     #[error("logging was already set up in this process")]
     Twice,
@@ -72,14 +70,23 @@ pub fn init(config: &LogConfig, telemetry: Option<&Telemetry>) -> Result<LogGuar
     Ok(LogGuard(guard))
 }
 
-fn filter(level: &str) -> Result<EnvFilter, LogError> {
-    let fail = || LogError::Level(level.to_owned());
+pub(crate) fn filter(level: &str) -> Result<EnvFilter, OutOfRange> {
+    let possible = "use error, warn, info, debug, trace, or target=level pairs separated by commas";
+    let fail = || OutOfRange { setting: "log.level", value: format!("{level:?}"), possible: possible.into() };
     // A bare word that is no level would be taken for a target, and everything else be switched off.
     for part in level.split(',').filter(|part| !part.contains(['=', '['])) {
         let known = part.trim().parse::<LevelFilter>();
         known.ok().filter(|_| !part.trim().is_empty()).ok_or_else(fail)?;
     }
-    EnvFilter::builder().parse(level).map_err(|_| fail())
+    EnvFilter::builder().parse(format!("{level}{}", unless_asked(level))).map_err(|_| fail())
+}
+
+/// A client can have h2 warn as often as it sends something odd; what comes of that is told and counted where it is decided.
+fn unless_asked(level: &str) -> &'static str {
+    let parts = || level.split(',').map(str::trim);
+    let is_usual = |level: LevelFilter| level == LevelFilter::WARN || level == LevelFilter::INFO;
+    let usual = parts().any(|part| part.parse().is_ok_and(is_usual));
+    if usual && !parts().any(|part| part.starts_with("h2")) { ",h2=error" } else { "" }
 }
 
 #[cfg(test)]
@@ -90,6 +97,22 @@ mod tests {
     fn levels_and_target_levels_are_accepted() {
         for level in ["info", "debug", "warn,campus_store=debug", "off"] {
             assert!(filter(level).is_ok(), "{level}");
+        }
+    }
+
+    #[test]
+    fn what_clients_can_have_h2_say_is_left_out_unless_it_is_asked_for() {
+        for (level, written) in [
+            ("info", "h2=error,info"),
+            ("warn,campus_store=debug", "campus_store=debug,h2=error,warn"),
+            ("info,h2=warn", "h2=warn,info"),
+            ("debug", "debug"),
+            ("off", "off"),
+        ] {
+            let filter = filter(level).unwrap().to_string();
+            let mut parts: Vec<&str> = filter.split(',').collect();
+            parts.sort_unstable();
+            assert_eq!(parts.join(","), written, "{level}");
         }
     }
 

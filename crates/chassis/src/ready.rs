@@ -4,10 +4,7 @@ use crate::{health::Health, metrics::Shards, panics};
 use std::{
     fmt,
     pin::Pin,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -61,7 +58,6 @@ struct Inner {
     checks: Vec<Check>,
     health: Health,
     last: Mutex<Vec<Outcome>>,
-    started: AtomicBool,
 }
 
 impl fmt::Debug for Readiness {
@@ -73,7 +69,7 @@ impl fmt::Debug for Readiness {
 impl Readiness {
     pub(crate) fn new(checks: Vec<Check>, health: Health) -> Self {
         let last = checks.iter().map(|_| Err("not asked yet".to_owned())).collect();
-        Self(Arc::new(Inner { checks, health, last: Mutex::new(last), started: AtomicBool::new(false) }))
+        Self(Arc::new(Inner { checks, health, last: Mutex::new(last) }))
     }
 
     /// Asks every `interval`, until dropped.
@@ -98,14 +94,6 @@ impl Readiness {
                 false => tracing::warn!(reason = self.problems().join("; "), "not ready"),
             }
         }
-        if ready {
-            self.0.started.store(true, Relaxed);
-        }
-    }
-
-    /// Whether every check has succeeded once.
-    pub(crate) fn started(&self) -> bool {
-        self.0.started.load(Relaxed)
     }
 
     /// Why the server is not ready; empty when it is.

@@ -2,6 +2,7 @@
 
 use crate::{
     config::{ByteSize, HumanDuration, OutOfRange, Range, check, deserialize_address},
+    logs,
     transport::{Allow, Listen, SocketMode, TlsConfig},
 };
 use serde::{Deserialize, Serialize};
@@ -73,6 +74,8 @@ pub struct ServerConfig {
     pub max_unary_calls: u32,
     /// Streaming calls at once on the whole server; more are RESOURCE_EXHAUSTED.
     pub max_stream_calls: u32,
+    /// Requests at once on the web addresses of the whole server; more are RESOURCE_EXHAUSTED (HTTP 429).
+    pub max_web_requests: u32,
     /// Bytes held for calls on the whole server: begun request messages, and replies (of 4 KiB and more) that are not taken.
     /// A call that would go over it is RESOURCE_EXHAUSTED; one connection may hold half.
     pub max_buffered: ByteSize,
@@ -120,6 +123,7 @@ impl Default for ServerConfig {
             drain_limit: HumanDuration::secs(20),
             max_unary_calls: 10_000,
             max_stream_calls: 4_000,
+            max_web_requests: 10_000,
             max_buffered: ByteSize::mib(256),
             compress_replies: CompressReplies::Mirror,
             compress_over: ByteSize::kib(1),
@@ -133,20 +137,32 @@ impl Default for ServerConfig {
 impl ServerConfig {
     /// Checks what the types of the settings do not: that each makes sense, and is within what HTTP/2 allows (RFC 9113,
     /// 6.5.2). [`AppBuilder::build`](crate::AppBuilder::build) does so too; who has costly things to do before it can ask
-    /// first. The files of TLS are read, too.
+    /// first. The files of TLS are read and the folders of Unix sockets looked for, too.
+    ///
+    /// # Errors
+    /// [`OutOfRange`].
+    pub fn check(&self) -> Result<(), OutOfRange> {
+        self.check_with(&Listen::default())
+    }
+
+    /// As [`check`](Self::check), for a server with web addresses too; with some there need be no other.
     ///
     /// # Errors
     /// [`OutOfRange`].
     #[rustfmt::skip] // a row a setting
-    pub fn check(&self) -> Result<(), OutOfRange> {
+    pub fn check_with(&self, web: &Listen) -> Result<(), OutOfRange> {
         /// What TCP takes for a timeout: milliseconds in 31 bits.
         const DAYS: u64 = 24 * 24 * 60 * 60 * 1000;
         const DAYS_AT_MOST: &str = "24 days at most, or 0 for never";
         const WINDOW: &str = "a window is 65535B to 2GiB - 1B";
         self.tls.check()?;
-        self.allow.check(&self.listen, self.tls.client_ca.is_some())?;
+        self.listen.check("server.listen")?;
+        web.check("rest.listen")?;
+        web.check_beside("rest.listen", "server.listen", &self.listen)?;
+        let everywhere: Listen = self.listen.0.iter().chain(&web.0).cloned().collect();
+        self.allow.check(&everywhere, self.tls.client_ca.is_some())?;
         check([
-            Range::new("server.listen", &self.listen, 1..=u64::MAX, "at least one address is needed"),
+            Range::new("server.listen", &everywhere, 1..=u64::MAX, "at least one address is needed"),
             Range::new("server.shards", &self.shards, 0..=256, "1 to 256, or 0 for one a core"),
             Range::new("server.max_connections", &self.max_connections, 1..=1 << 28, "1 to 268435456 must be allowed"),
             Range::new("server.max_streams", &self.max_streams, 1..=(1 << 31) - 1, "1 to 2147483647 must be allowed"),
@@ -164,6 +180,7 @@ impl ServerConfig {
             Range::optional("server.max_deadline", self.max_deadline.as_ref(), 1..=u64::MAX, "at least 1ms is needed; leave it out for no cap"),
             Range::new("server.max_unary_calls", &self.max_unary_calls, 1..=1 << 28, "1 to 268435456 must be allowed"),
             Range::new("server.max_stream_calls", &self.max_stream_calls, 1..=1 << 28, "1 to 268435456 must be allowed"),
+            Range::new("server.max_web_requests", &self.max_web_requests, 1..=1 << 28, "1 to 268435456 must be allowed"),
             Range::new("server.max_buffered", &self.max_buffered, 1 << 20..=u64::MAX, "at least 1MiB is needed"),
             Range::optional("server.name", self.name.as_ref(), 1..=253, "1 to 253 visible ASCII characters; leave it out for the pod's or host's"),
             Range::optional("server.default_deadline", self.default_deadline.as_ref(), 1..=u64::MAX, "at least 1ms is needed; leave it out for none"),
@@ -224,11 +241,15 @@ impl Default for AdminConfig {
 }
 
 impl AdminConfig {
-    /// Checks what the types of the settings do not, as [`ServerConfig::check`] does.
+    /// Checks what the types of the settings do not, as [`ServerConfig::check`] does; the others are where gRPC and the web are
+    /// served.
     ///
     /// # Errors
     /// [`OutOfRange`].
-    pub fn check(&self) -> Result<(), OutOfRange> {
+    pub fn check(&self, grpc: &Listen, web: &Listen) -> Result<(), OutOfRange> {
+        let own = Listen::from(self.listen);
+        own.check_beside("admin.listen", "server.listen", grpc)?;
+        own.check_beside("admin.listen", "rest.listen", web)?;
         check([
             Range::new("admin.ready_interval", &self.ready_interval, 1..=u64::MAX, "at least 1ms is needed"),
             Range::new("admin.ready_limit", &self.ready_limit, 1..=u64::MAX, "at least 1ms is needed"),
@@ -250,6 +271,16 @@ pub struct LogConfig {
 impl Default for LogConfig {
     fn default() -> Self {
         Self { format: LogFormat::Auto, level: "info".to_owned() }
+    }
+}
+
+impl LogConfig {
+    /// Checks that the level is one.
+    ///
+    /// # Errors
+    /// [`OutOfRange`].
+    pub fn check(&self) -> Result<(), OutOfRange> {
+        logs::filter(&self.level).map(drop)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The statuses the chassis itself answers with: each has a reason a program can read, and a delay where a retry helps.
 
+use crate::config::ByteSize;
 use campus_call::Peer;
 use http::HeaderValue;
 use std::{collections::HashMap, time::Duration};
@@ -75,6 +76,20 @@ pub(crate) fn bad_flag(flag: u8) -> Status {
 pub(crate) fn bad_compression() -> Status {
     let message = "a message is not compressed in the way that grpc-encoding names".to_owned();
     with(Code::Internal, "INVALID_COMPRESSION", &[], message, None)
+}
+
+pub(crate) fn window_too_large(log: u32) -> Status {
+    let size = ByteSize(1 << log);
+    let message =
+        format!("a message compressed by zstd wants a window of more than {size}; compress it with a smaller one");
+    with(Code::ResourceExhausted, "COMPRESSION_WINDOW_TOO_LARGE", &[("limit_bytes", size.0.to_string())], message, None)
+}
+
+/// UNIMPLEMENTED is what gRPC answers where a method takes one request message and gets others ("Status codes and their use").
+pub(crate) fn too_many_messages() -> Status {
+    let message =
+        "the method takes one request message, and the client sent a second one; make a call for each".to_owned();
+    with(Code::Unimplemented, "TOO_MANY_MESSAGES", &[], message, None)
 }
 
 pub(crate) fn cannot_compress() -> Status {

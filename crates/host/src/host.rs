@@ -1,12 +1,20 @@
 //! A process with one or more services in it.
 
-use std::{fs, net::SocketAddr, path::PathBuf};
+use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
 
-use campus_chassis::{App, AppBuilder, BuildInfo, Listen, Skip, Tracer, config::OutOfRange, exit};
+use campus_chassis::{
+    App, AppBuilder, BuildInfo, Listen, Metrics, Skip, Tracer, config::OutOfRange, descriptors, exit,
+};
 use campus_schema::Schema;
 use campus_store::{OpenError, Store, StoreError};
+use campus_telemetry::VariableError;
+use futures_util::future::try_join_all;
+use tokio::time::Instant;
 
 use crate::{Observer, Opening, Part, Settings, metrics};
+
+/// How long the start waits for what the services begin with.
+const OPENING: Duration = Duration::from_secs(2);
 
 /// Why a process could not start.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +22,9 @@ pub enum StartError {
     /// A setting is outside of what is possible.
     #[error(transparent)]
     Setting(#[from] OutOfRange),
+    /// A variable of the environment says what cannot be.
+    #[error(transparent)]
+    Variable(#[from] VariableError),
     /// The folder of the databases cannot be made.
     #[error("cannot make the data folder {}: {why}; choose another with store.dir", path.display())]
     Folder {
@@ -55,7 +66,7 @@ impl StartError {
         match self {
             Self::Store(OpenError::Invalid(_)) => exit::USAGE,
             Self::Folder { .. } | Self::Store(_) | Self::Records(_) => exit::STORAGE,
-            Self::Setting(_) | Self::Listen(_) | Self::Load { .. } => exit::USAGE,
+            Self::Setting(_) | Self::Variable(_) | Self::Listen(_) | Self::Load { .. } => exit::USAGE,
             Self::Kind(_) | Self::Contract(_) => exit::INTERNAL,
         }
     }
@@ -99,7 +110,7 @@ impl Host {
     /// # Errors
     /// [`StartError`]; nothing listens then.
     pub async fn build(settings: &Settings, parts: &[Part], info: BuildInfo) -> Result<Self, StartError> {
-        Self::traced(settings, parts, info, Tracer::default()).await
+        Self::build_with(settings, parts, info, None, |app| app).await
     }
 
     /// As [`build`](Self::build), with its calls and metrics watched by `observer`.
@@ -112,13 +123,39 @@ impl Host {
         info: BuildInfo,
         observer: &mut Observer,
     ) -> Result<Self, StartError> {
-        let host = Self::traced(settings, parts, info, observer.tracer()).await?;
-        observer.watch(host.app.metrics());
+        Self::build_with(settings, parts, info, Some(observer), |app| app).await
+    }
+
+    /// As [`build`](Self::build), with whatever else the host's server is to have, and watched by the `observer` if there is
+    /// one.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub async fn build_with(
+        settings: &Settings,
+        parts: &[Part],
+        info: BuildInfo,
+        observer: Option<&mut Observer>,
+        more: impl FnOnce(AppBuilder) -> AppBuilder,
+    ) -> Result<Self, StartError> {
+        let tracer = observer.as_ref().map_or_else(Tracer::default, |observer| observer.tracer());
+        let host = Self::traced(settings, parts, info, tracer, more).await?;
+        if let Some(observer) = observer {
+            observer.watch(host.app.metrics());
+        }
         Ok(host)
     }
 
-    async fn traced(settings: &Settings, parts: &[Part], info: BuildInfo, tracer: Tracer) -> Result<Self, StartError> {
+    async fn traced(
+        settings: &Settings,
+        parts: &[Part],
+        info: BuildInfo,
+        tracer: Tracer,
+        more: impl FnOnce(AppBuilder) -> AppBuilder,
+    ) -> Result<Self, StartError> {
         settings.check()?;
+        // Databases take files, too.
+        descriptors::raise();
         if settings.store.url.is_none() {
             let dir = &settings.store.dir;
             fs::create_dir_all(dir).map_err(|why| StartError::Folder { path: dir.clone(), why })?;
@@ -126,13 +163,18 @@ impl Host {
         let schema = Schema::from_descriptors(campus_proto::DESCRIPTORS)?;
         let app = App::builder(&settings.server, &settings.admin).build_info(info).tracer(tracer);
         let mut app = app.descriptors(campus_proto::DESCRIPTORS);
+        let (until, services) = (Instant::now() + OPENING, parts.len());
+        // At the same time, so that a database that does not answer is waited for once.
+        let opened = try_join_all(parts.iter().map(async |part| {
+            let opening = Opening { settings, schema: &schema, name: part.name, services, until };
+            Ok::<_, StartError>((part.name, (part.open)(opening).await?))
+        }));
         let mut stores = Vec::new();
-        for part in parts {
-            let opened = (part.open)(Opening { settings, schema: &schema, name: part.name }).await?;
-            app = watched((opened.mount)(app), part.name, &opened.store);
-            stores.push((part.name, opened.store));
+        for (name, opened) in opened.await? {
+            app = watched((opened.mount)(app), name, &opened.store);
+            stores.push((name, opened.store));
         }
-        let app = app.build()?;
+        let app = more(app).build()?;
         app.metrics().register(|registry| metrics::register(registry, &stores));
         Ok(Self { app, stores })
     }
@@ -153,6 +195,16 @@ impl Host {
     /// Where the services are.
     pub fn grpc_addresses(&self) -> &Listen {
         self.app.grpc_addresses()
+    }
+
+    /// The registry behind `/metrics`.
+    pub fn metrics(&self) -> Metrics {
+        self.app.metrics()
+    }
+
+    /// Where the web service is, if there is one.
+    pub fn web_addresses(&self) -> &Listen {
+        self.app.web_addresses()
     }
 
     /// Address of the admin port.

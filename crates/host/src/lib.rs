@@ -10,10 +10,11 @@ mod part;
 mod process;
 mod settings;
 
+pub use campus_chassis::config::{ByteSize, read_file};
 pub use host::{Host, RunError, StartError};
 pub use observe::{ObserveError, Observer};
 pub use part::{Flag, Opened, Opening, Part, Service};
-pub use process::{build_info, main};
+pub use process::{EXIT_CODES, build_info, main, would_start};
 pub use settings::{AddressBookSettings, Settings, StoreSettings, TelemetrySettings, default_data_dir};
 
 // Small allocations of many sizes on every call: about a tenth less CPU than with glibc's allocator.

@@ -2,10 +2,10 @@
 
 use std::{io, time::Duration};
 
-use campus_chassis::{BuildInfo, Metrics, Tracer, exit, logs};
+use campus_chassis::{BuildInfo, LogConfig, Metrics, Tracer, exit, logs};
 use campus_telemetry::{Telemetry, VariableError};
 
-use crate::Settings;
+use crate::TelemetrySettings;
 
 /// Logs or telemetry cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -45,12 +45,14 @@ impl Observer {
     ///
     /// # Errors
     /// [`ObserveError`]; nothing has started then.
-    pub fn start(settings: &Settings, info: &BuildInfo) -> Result<Self, ObserveError> {
-        let variables = campus_telemetry::Settings::from_env(&info.name, &info.version)?;
+    pub fn start(log: &LogConfig, sending: &TelemetrySettings, info: &BuildInfo) -> Result<Self, ObserveError> {
+        let mut variables = campus_telemetry::Settings::from_env(&info.name, &info.version)?;
+        let unused = std::mem::take(&mut variables.unused);
         let tracer = Tracer::new(variables.sampler, variables.propagates);
         let telemetry = if variables.is_on() { Some(Telemetry::start(variables, &info.version)?) } else { None };
-        let logs = logs::init(&settings.log, telemetry.as_ref())?;
-        Ok(Self { telemetry, tracer, limit: settings.telemetry.flush_limit.get(), _logs: logs })
+        let logs = logs::init(log, telemetry.as_ref())?;
+        unused.iter().for_each(|line| tracing::warn!("{line}"));
+        Ok(Self { telemetry, tracer, limit: sending.flush_limit.get(), _logs: logs })
     }
 
     /// What traces calls.
@@ -59,7 +61,7 @@ impl Observer {
     }
 
     /// Sends these metrics too, and puts what becomes of the telemetry among them.
-    pub(crate) fn watch(&mut self, metrics: Metrics) {
+    pub fn watch(&mut self, metrics: Metrics) {
         if let Some(telemetry) = &mut self.telemetry {
             metrics.register(|registry| telemetry.register(registry));
             telemetry.send_metrics_of(move || metrics.families());

@@ -6,6 +6,7 @@ use campus_chassis::{AppBuilder, GrpcService};
 use campus_resource::{Api, Collection, Kind, Limits, Rules};
 use campus_schema::Schema;
 use campus_store::{Store, Table};
+use tokio::time::Instant;
 
 use crate::{Settings, StartError};
 
@@ -16,6 +17,14 @@ pub trait Service: 'static {
 
     /// What its own program takes beside the flags of every service.
     const FLAGS: &'static [Flag] = &[];
+
+    /// Looks at what its settings name, without changing anything.
+    ///
+    /// # Errors
+    /// [`StartError`], as [`open`](Self::open) would end with.
+    fn check(_settings: &Settings) -> Result<(), StartError> {
+        Ok(())
+    }
 
     /// Opens its store and hands over its generated server.
     fn open(opening: Opening<'_>) -> impl Future<Output = Result<Opened, StartError>> + Send;
@@ -41,6 +50,10 @@ pub struct Opening<'a> {
     /// What the messages of the contract look like.
     pub schema: &'a Schema,
     pub(crate) name: &'static str,
+    /// How many services the process has.
+    pub(crate) services: usize,
+    /// Until when the start waits for more than the store.
+    pub until: Instant,
 }
 
 /// A service whose store is open.
@@ -55,7 +68,7 @@ impl Opening<'_> {
     /// # Errors
     /// [`StartError::Store`].
     pub async fn store(&self, table: Table) -> Result<Store, StartError> {
-        Ok(Store::open(self.settings.store.of(self.name), table).await?)
+        Ok(Store::open(self.settings.store.of(self.name, self.services), table).await?)
     }
 
     /// Opens a service of the standard methods, whose records have the rules `R`; `serve` makes its generated server.
@@ -104,11 +117,12 @@ pub struct Part {
     /// Its name.
     pub name: &'static str,
     pub(crate) open: OpenFn,
+    pub(crate) check: fn(&Settings) -> Result<(), StartError>,
 }
 
 impl Part {
     /// The service `S`.
     pub const fn of<S: Service>() -> Self {
-        Self { name: S::NAME, open: |opening| Box::pin(S::open(opening)) }
+        Self { name: S::NAME, open: |opening| Box::pin(S::open(opening)), check: S::check }
     }
 }

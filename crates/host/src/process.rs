@@ -1,23 +1,35 @@
 //! A service as a process of its own: what its `main` calls.
 
 use std::{
+    fmt::Display,
     io::{self, Write},
     net::SocketAddr,
     path::PathBuf,
+    pin::pin,
     process::ExitCode,
 };
 
 use campus_chassis::{BuildInfo, Listen, config, exit, signals};
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser};
 
-use crate::{Flag, Host, Observer, Part, Service, Settings};
+use crate::{Flag, Host, Observer, Part, Service, Settings, StartError};
+
+/// What every program ends with, as help texts show it.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    the answer was an error about the records: unknown, taken, refused, rejected rows
+  64   bad usage or configuration
+  69   the server is not there, or cannot serve the call now, or not in time
+  70   internal error
+  74   trouble with storage or a local file
+  130  interrupted";
 
 /// Flags of a service. Every other setting stands in the file or the environment.
 #[derive(Parser)]
 #[command(
-    after_help = "Settings come from defaults, then the file, then the environment, then flags; each later one wins.\n\
-    A setting `section.key` is CAMPUS__SECTION__KEY in the environment, for example CAMPUS__STORE__DIR.\n\n\
-    Exit codes: 0 done, 64 bad usage or configuration, 70 internal error, 74 storage."
+    after_help = format!("Settings come from defaults, then the file, then the environment, then flags; each later one wins.\n\
+    A setting `section.key` is CAMPUS__SECTION__KEY in the environment, for example CAMPUS__STORE__DIR.\n\n{EXIT_CODES}")
 )]
 struct Flags {
     /// Configuration file (TOML or YAML).
@@ -61,20 +73,20 @@ fn run(binary: &'static str, flags: Flags, own: Vec<(String, String)>, part: Par
         Ok(settings) => settings,
         Err(error) => return complain(binary, &error, exit::USAGE),
     };
-    if let Err(error) = settings.check() {
-        return complain(binary, &error, exit::USAGE);
-    }
-    if print_config {
-        return print(&settings);
-    }
     let info = build_info(binary);
-    let mut observer = match Observer::start(&settings, &info) {
+    if print_config {
+        return match would_start(&settings, &[part], &info) {
+            Ok(()) => print(&settings),
+            Err(error) => complain(binary, &error, error.exit_code()),
+        };
+    }
+    let mut observer = match Observer::start(&settings.log, &settings.telemetry, &info) {
         Ok(observer) => observer,
         Err(error) => return complain(binary, &error, error.exit_code()),
     };
     let code = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(serve(&settings, part, info, &mut observer)),
-        Err(error) => complain(binary, &error, exit::INTERNAL),
+        Err(error) => complain(binary, &format_args!("cannot make an event loop: {error}"), exit::INTERNAL),
     };
     observer.stop();
     code
@@ -82,19 +94,34 @@ fn run(binary: &'static str, flags: Flags, own: Vec<(String, String)>, part: Par
 
 async fn serve(settings: &Settings, part: Part, info: BuildInfo, observer: &mut Observer) -> u8 {
     let binary = info.name.clone();
-    // Taken over before the start, which may take long: a signal that comes meanwhile counts when it is done.
-    let shutdown = match signals::shutdown() {
-        Ok(shutdown) => shutdown,
-        Err(error) => return complain(&binary, &error, exit::INTERNAL),
+    let mut shutdown = match signals::shutdown() {
+        Ok(shutdown) => pin!(shutdown),
+        Err(error) => return complain(&binary, &format_args!("cannot listen for signals: {error}"), exit::INTERNAL),
     };
-    let host = match Host::build_observed(settings, &[part], info, observer).await {
-        Ok(host) => host,
-        Err(error) => return complain(&binary, &error, error.exit_code()),
+    let parts = [part];
+    let host = tokio::select! {
+        biased;
+        host = Host::build_observed(settings, &parts, info, observer) => match host {
+            Ok(host) => host,
+            Err(error) => return complain(&binary, &error, error.exit_code()),
+        },
+        // Told to stop before anything has begun.
+        _ = &mut shutdown => return exit::DONE,
     };
     match host.run_until(shutdown).await {
         Ok(()) => exit::DONE,
         Err(error) => complain(&binary, &error, error.exit_code()),
     }
+}
+
+/// Refuses what a start would refuse, as far as that is known without opening or binding anything.
+///
+/// # Errors
+/// [`StartError`].
+pub fn would_start(settings: &Settings, parts: &[Part], info: &BuildInfo) -> Result<(), StartError> {
+    settings.check()?;
+    campus_telemetry::Settings::from_env(&info.name, &info.version)?;
+    parts.iter().try_for_each(|part| (part.check)(settings))
 }
 
 /// What is running: a program of this build.
@@ -107,7 +134,7 @@ pub fn build_info(name: &str) -> BuildInfo {
 }
 
 /// One readable line on stderr, and the exit code.
-fn complain(binary: &str, error: &dyn std::error::Error, code: u8) -> u8 {
+fn complain(binary: &str, error: &dyn Display, code: u8) -> u8 {
     // Nobody is left to hear that stderr is closed.
     let _ = writeln!(io::stderr(), "{binary}: {error}");
     code
@@ -131,13 +158,21 @@ impl Flags {
         ];
         let given = given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
         let overrides = given.chain(own).collect();
-        config::load(config::Sources::process(self.config, overrides))
+        config::load_checked(config::Sources::process(self.config, overrides), |settings: &mut Settings| {
+            settings.check()
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_help_of_a_service_lists_every_exit_code_as_the_readme_does() {
+        assert!(Flags::command().render_help().to_string().contains(EXIT_CODES));
+        assert!(include_str!("../../../README.md").contains(EXIT_CODES));
+    }
 
     #[test]
     fn a_name_in_place_of_an_address_is_refused_with_what_an_address_is() {

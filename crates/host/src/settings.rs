@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use campus_chassis::{
-    AdminConfig, LogConfig, ServerConfig,
+    AdminConfig, Listen, LogConfig, ServerConfig,
     config::{ByteSize, HumanDuration, OutOfRange, Range, check},
 };
 use campus_store::{DatabaseUrl, PostgresConfig};
@@ -34,7 +34,15 @@ impl Settings {
     /// [`OutOfRange`].
     pub fn check(&self) -> Result<(), OutOfRange> {
         self.server.check()?;
-        self.admin.check()?;
+        self.admin.check(&self.server.listen, &Listen::default())?;
+        self.log.check()?;
+        let load = self.addressbook.load.as_ref();
+        check([Range::optional(
+            "addressbook.load",
+            load,
+            1..=u64::MAX,
+            "give the path of a JSON file, or leave it out",
+        )])?;
         self.store.check()
     }
 }
@@ -114,11 +122,16 @@ impl StoreSettings {
             Range::new("store.connections", &self.connections, 5..=10_000, "5 to 10000: 4 have their task, the others read"),
             Range::new("store.connect_limit", &self.connect_limit, 10..=600_000, "10ms to 10m"),
             Range::new("store.statement_limit", &self.statement_limit, 10..=86_400_000, "10ms to 24h"),
-        ])
+        ])?;
+        match PostgresConfig::schema_fault(&self.schema) {
+            None => Ok(()),
+            Some(why) => Err(OutOfRange { setting: "store.schema", value: format!("{:?}", self.schema), possible: why.into() }),
+        }
     }
 
-    /// What the store of one service needs to know.
-    pub(crate) fn of(&self, service: &str) -> campus_store::Config {
+    /// What the store of one service needs to know, of so many services of the process.
+    pub(crate) fn of(&self, service: &str, services: usize) -> campus_store::Config {
+        let connections = usize::try_from(self.connections).unwrap_or(usize::MAX);
         campus_store::Config {
             path: self.dir.join(format!("{service}.db")),
             queue_ops: self.queue,
@@ -130,7 +143,8 @@ impl StoreSettings {
                 url,
                 password_file: self.password_file.clone(),
                 schema: self.schema.clone(),
-                connections: usize::try_from(self.connections).unwrap_or(usize::MAX),
+                connections,
+                all_connections: connections.saturating_mul(services),
                 connect_limit_ms: millis(self.connect_limit),
                 statement_limit_ms: millis(self.statement_limit),
             }),

@@ -26,9 +26,11 @@ fn every_setting_stands_in_the_reference_with_its_default() {
     for row in &known {
         assert!(reference.contains(row), "docs/configuration.md lacks the row {row}");
     }
-    let unset = reference.lines().filter(|line| line.contains("| unset |")).count();
-    let rows = reference.lines().filter(|line| line.starts_with("| `")).count();
-    assert_eq!(rows, known.len() + unset, "a row for each setting, and no other");
+    // Those of the gateway are looked at where the gateway is tested.
+    let of_gateway = |line: &&str| line.starts_with("| `rest.") || line.starts_with("| `gateway.");
+    let rows: Vec<&str> = reference.lines().filter(|line| line.starts_with("| `") && !of_gateway(line)).collect();
+    let unset = rows.iter().filter(|line| line.contains("| unset |")).count();
+    assert_eq!(rows.len(), known.len() + unset, "a row for each setting, and no other");
 }
 
 #[tokio::test]

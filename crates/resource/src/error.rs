@@ -72,7 +72,7 @@ pub enum Error {
     #[error("the storage of the service is full; nothing was written")]
     StorageFull,
     /// The storage cannot be reached or written now.
-    #[error("the storage of the service cannot be used now ({reason}); nothing was written, try again")]
+    #[error("the storage of the service cannot be used now ({reason}); nothing was changed, try again")]
     Unavailable {
         /// What is wrong, without paths or data.
         reason: &'static str,
@@ -89,6 +89,17 @@ pub enum Error {
     /// The storage is damaged.
     #[error("the storage of the service is damaged; restore it from a copy")]
     Corrupt,
+    /// What the service has stored is gone.
+    #[error("what this service has stored is gone from its database; it has to be restored from a copy")]
+    Gone,
+    /// The storage was lost during an import. What was written of it is found unchanged when it is sent again.
+    #[error(
+        "the storage of the service cannot be used now ({reason}); a part of the import may be stored, send it again"
+    )]
+    ImportCut {
+        /// What is wrong, without paths or data.
+        reason: &'static str,
+    },
     /// A fault of the service itself.
     #[error("internal error; the service has logged it")]
     Internal,
@@ -117,9 +128,12 @@ impl From<StoreError> for Error {
         match error {
             StoreError::Overloaded { retry_after } => Self::Overloaded { retry_after },
             StoreError::Full => Self::StorageFull,
-            StoreError::ReadOnly => Self::Unavailable { reason: "it is read-only" },
+            StoreError::ReadOnly(_) => Self::Unavailable { reason: "it is read-only" },
             StoreError::Locked => Self::Unavailable { reason: "another program holds it locked" },
-            StoreError::Unavailable(_) => Self::Unavailable { reason: "input or output failed" },
+            StoreError::Disk(_) => Self::Unavailable { reason: "its disk cannot be read or written" },
+            StoreError::Unavailable(_) => Self::Unavailable { reason: "its database does not answer" },
+            StoreError::Refused(_) => Self::Unavailable { reason: "its database refuses it" },
+            StoreError::Gone(_) => Self::Gone,
             StoreError::Unknown => Self::Unknown,
             StoreError::Closed => Self::Stopping,
             StoreError::Corrupt => Self::Corrupt,

@@ -31,7 +31,7 @@ impl Collection {
         let mut summary = ImportResponse::default();
         let mut batch = reader.batch(self, &mut summary).await?;
         while !batch.is_empty() {
-            let settled = async { self.settle(batch).await.map_err(E::from) };
+            let settled = async { self.settle(batch).await.map_err(|error| E::from(cut(error))) };
             let (done, next) = try_join(settled, reader.batch(self, &mut summary)).await?;
             add(&mut summary, done);
             batch = next;
@@ -170,6 +170,15 @@ where
             batch.push(candidate);
         }
         Ok(batch)
+    }
+}
+
+/// What was written before stays, and sending a record again does no harm.
+fn cut(error: Error) -> Error {
+    match error {
+        Error::Unavailable { reason } => Error::ImportCut { reason },
+        Error::Unknown => Error::ImportCut { reason: "it was lost during a write" },
+        other => other,
     }
 }
 

@@ -52,6 +52,8 @@ impl Error {
             Self::Unavailable { .. } => again(row(Code::Unavailable, "STORAGE_UNAVAILABLE", 503), LATER),
             Self::Unknown => row(Code::Unavailable, "OUTCOME_UNKNOWN", 503),
             Self::Stopping => again(row(Code::Unavailable, "STOPPING", 503), LATER),
+            Self::ImportCut { .. } => again(row(Code::Unavailable, "STORAGE_UNAVAILABLE", 503), LATER),
+            Self::Gone => row(Code::DataLoss, "STORAGE_GONE", 500),
             Self::Corrupt => row(Code::DataLoss, "STORAGE_DAMAGED", 500),
             Self::Internal => row(Code::Internal, "INTERNAL", 500),
         }
@@ -156,6 +158,8 @@ mod tests {
             (Error::Unavailable { reason: "r" }, Code::Unavailable, "STORAGE_UNAVAILABLE", 503, true),
             (Error::Unknown, Code::Unavailable, "OUTCOME_UNKNOWN", 503, false),
             (Error::Stopping, Code::Unavailable, "STOPPING", 503, true),
+            (Error::ImportCut { reason: "r" }, Code::Unavailable, "STORAGE_UNAVAILABLE", 503, true),
+            (Error::Gone, Code::DataLoss, "STORAGE_GONE", 500, false),
             (Error::Corrupt, Code::DataLoss, "STORAGE_DAMAGED", 500, false),
             (Error::Internal, Code::Internal, "INTERNAL", 500, false),
         ]

@@ -12,7 +12,9 @@ use std::{
 use campus_proto::{DESCRIPTORS, campus::employee::v1::Employee};
 use campus_schema::{JsonOptions, Mask, Schema, wire};
 use prost::Message;
+use prost_reflect::{DescriptorPool, DynamicMessage};
 use prost_types::Timestamp;
+use serde::Serialize;
 
 const ROUNDS: usize = 300;
 /// Short, so that most rounds are not interrupted on a busy machine.
@@ -41,11 +43,32 @@ fn main() -> Result<(), Box<dyn Error>> {
     report("project 3 of 10", || employee.project(black_box(&bytes), &mask).map(|it| it.len()));
     report("merge 3 of 10", || employee.merge(black_box(&bytes), black_box(&bytes), &mask).map(|it| it.len()));
     let mut out = String::with_capacity(text.len());
+    report("to_json, disordered", || {
+        out.clear();
+        employee.to_json(black_box(&disordered), &options, &mut out)
+    });
     report("to_json", || {
         out.clear();
         employee.to_json(black_box(&bytes), &options, &mut out)
     });
+    let pool = DescriptorPool::decode(DESCRIPTORS)?;
+    let other = pool.get_message_by_name("campus.employee.v1.Employee").ok_or("no employee")?;
+    let mut theirs = Vec::with_capacity(text.len());
+    report("to_json, prost-reflect", || {
+        theirs.clear();
+        let message = DynamicMessage::decode(other.clone(), black_box(&*bytes)).ok();
+        message.map(|message| message.serialize(&mut serde_json::Serializer::new(&mut theirs)).is_ok())
+    });
     report("from_json", || employee.from_json(black_box(&text)).map(|it| it.len()));
+    let mut read = Vec::with_capacity(bytes.len());
+    report("read_json", || {
+        read.clear();
+        employee.read_json(black_box(&text), &mut read)
+    });
+    report("from_json, prost-reflect", || {
+        let mut json = serde_json::Deserializer::from_str(black_box(&text));
+        DynamicMessage::deserialize(other.clone(), &mut json).map(|message| message.encode_to_vec().len())
+    });
     report("serde_json to Value", || {
         serde_json::from_str::<serde_json::Value>(black_box(&text)).map(|it| it.is_object())
     });
@@ -84,5 +107,5 @@ fn report<T>(name: &str, mut work: impl FnMut() -> T) {
         }
         best = best.min(start.elapsed().as_secs_f64() * 1e9 / f64::from(calls));
     }
-    println!("{name:<24}{best:>8.0} ns");
+    println!("{name:<26}{best:>8.0} ns");
 }

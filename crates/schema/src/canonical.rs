@@ -143,13 +143,18 @@ pub(crate) enum Key<'a> {
 
 impl<'a> Key<'a> {
     pub(crate) fn of(map: MapType, entry: &'a [u8]) -> Result<Self, Malformed> {
-        Ok(match map.entry.get(entry, 1)? {
-            Some(Value::I64(key)) => Self::Signed(key),
-            Some(Value::U64(key)) => Self::Unsigned(key),
-            Some(Value::Bool(key)) => Self::Unsigned(key.into()),
-            Some(Value::Str(key)) => Self::Text(key),
-            _ => return Err("has a key of a kind that no map has".into()),
-        })
+        let key = map.entry.get(entry, 1)?.and_then(Self::of_value);
+        key.ok_or_else(|| "has a key of a kind that no map has".into())
+    }
+
+    pub(crate) fn of_value(key: Value<'a>) -> Option<Self> {
+        match key {
+            Value::I64(key) => Some(Self::Signed(key)),
+            Value::U64(key) => Some(Self::Unsigned(key)),
+            Value::Bool(key) => Some(Self::Unsigned(key.into())),
+            Value::Str(key) => Some(Self::Text(key)),
+            _ => None,
+        }
     }
 }
 

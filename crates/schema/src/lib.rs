@@ -7,11 +7,13 @@
 
 mod access;
 mod canonical;
+mod comments;
 mod error;
 mod json;
 mod load;
 mod mask;
 mod nearest;
+mod plain;
 mod rewrite;
 mod service;
 mod table;

@@ -10,6 +10,7 @@ use prost_reflect::{
 use crate::{
     EnumType, EnumValue, Field, HttpRule, Kind, MapType, MessageType, Method, Oneof, ResourceType, Schema, SchemaError,
     Service,
+    comments::comments,
     json::quote,
     table::{Contents, Enum, Message, WellKnown},
 };
@@ -47,7 +48,7 @@ impl<'a> Loader<'a> {
     }
 
     fn load(&self) -> Result<Schema, SchemaError> {
-        let mut contents = Contents::default();
+        let mut contents = Contents { comments: comments(self.pool), ..Contents::default() };
         for descriptor in self.pool.all_messages() {
             let message = self.message(&descriptor)?;
             let handle = self.handle(&descriptor);
@@ -251,11 +252,15 @@ fn enum_type(descriptor: &EnumDescriptor) -> EnumType {
     // As the proto file has them: prost-reflect's own list is by number.
     let values = &descriptor.enum_descriptor_proto().value;
     let values = values.iter().map(|value| EnumValue { name: keep(value.name()), number: value.number() });
-    EnumType(Box::leak(Box::new(Enum { full_name: keep(descriptor.full_name()), values: values.collect() })))
+    let values: Vec<EnumValue> = values.collect();
+    let mut names = values.clone();
+    names.sort_by_key(|value| value.number);
+    names.dedup_by_key(|value| value.number);
+    EnumType(Box::leak(Box::new(Enum { full_name: keep(descriptor.full_name()), values, names })))
 }
 
 fn json_key(name: &str) -> &'static str {
-    let mut key = String::new();
+    let mut key = String::from(",");
     quote(&mut key, name);
     key.push(':');
     key.leak()

@@ -17,6 +17,7 @@ pub struct Schema(pub(crate) &'static OnceLock<Contents>);
 pub(crate) struct Contents {
     pub(crate) messages: BTreeMap<&'static str, MessageType>,
     pub(crate) services: Vec<Service>,
+    pub(crate) comments: BTreeMap<&'static str, &'static str>,
 }
 
 impl Schema {
@@ -37,6 +38,12 @@ impl Schema {
     /// Every service, in the order of the descriptors.
     pub fn services(self) -> &'static [Service] {
         &self.contents().services
+    }
+
+    /// What the proto file says of a service, method, message, field, enum or value, by full name, such as
+    /// `campus.employee.v1.Employee.name`; a value stands below its enum. None where the descriptors keep no comments.
+    pub fn comment(self, full_name: &str) -> Option<&'static str> {
+        self.contents().comments.get(full_name).copied()
     }
 
     /// The service of a full name such as `campus.employee.v1.EmployeeService`.
@@ -97,11 +104,20 @@ impl MessageType {
 
     /// The field of a number.
     pub fn field_by_number(self, number: u32) -> Option<&'static Field> {
+        self.place(number).map(|(_, field)| field)
+    }
+
+    /// The field of a number and where it stands in [`Self::fields`].
+    pub(crate) fn place(self, number: u32) -> Option<(usize, &'static Field)> {
         // Mostly it stands at the number itself, since most messages count their fields from 1.
         let fields = self.fields();
-        match fields.get((number as usize).wrapping_sub(1)) {
-            Some(field) if field.number == number => Some(field),
-            _ => fields.binary_search_by_key(&number, |field| field.number).ok().and_then(|at| fields.get(at)),
+        let at = (number as usize).wrapping_sub(1);
+        match fields.get(at) {
+            Some(field) if field.number == number => Some((at, field)),
+            _ => {
+                let at = fields.binary_search_by_key(&number, |field| field.number).ok()?;
+                Some((at, fields.get(at)?))
+            }
         }
     }
 
@@ -160,7 +176,7 @@ pub struct Field {
     pub name: &'static str,
     /// Name in JSON.
     pub json_name: &'static str,
-    /// The JSON name as JSON has it: in quotes, with the colon.
+    /// The JSON name as JSON has it behind another member: a comma, the name in quotes, the colon.
     pub(crate) json_key: &'static str,
     /// What one value is.
     pub kind: Kind,
@@ -266,6 +282,8 @@ pub struct EnumType(pub(crate) &'static Enum);
 pub(crate) struct Enum {
     pub(crate) full_name: &'static str,
     pub(crate) values: Vec<EnumValue>,
+    /// By number, the first of several.
+    pub(crate) names: Vec<EnumValue>,
 }
 
 /// One value of an enum.
@@ -295,7 +313,9 @@ impl EnumType {
 
     /// The name of a number; the first where there are several.
     pub fn name(self, number: i32) -> Option<&'static str> {
-        self.values().iter().find(|value| value.number == number).map(|value| value.name)
+        let names = &self.0.names;
+        let at = names.binary_search_by_key(&number, |value| value.number).ok()?;
+        names.get(at).map(|value| value.name)
     }
 }
 

@@ -27,6 +27,19 @@ pub enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
+    /// Whether it is what a field without presence has when it is not set.
+    pub fn is_default(&self) -> bool {
+        match self {
+            Self::Bool(value) => !value,
+            Self::I64(value) => *value == 0,
+            Self::U64(value) => *value == 0,
+            Self::F64(value) => value.to_bits() == 0,
+            Self::Str(value) => value.is_empty(),
+            Self::Bytes(value) | Self::Message(value) => value.is_empty(),
+            Self::Enum(value) => *value == 0,
+        }
+    }
+
     /// What a value on the wire means for a field of a kind.
     pub(crate) fn of(kind: Kind, wire: WireValue<'a>) -> Result<Self, &'static str> {
         Ok(match (kind, wire) {

@@ -203,7 +203,10 @@ pub(crate) fn varint(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Appends a field of wire type 2 whose content `write` appends, however long that turns out to be.
-pub(crate) fn put_nested<E>(
+///
+/// # Errors
+/// Those of `write`.
+pub fn put_nested<E>(
     out: &mut Vec<u8>,
     number: u32,
     write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,

@@ -37,11 +37,13 @@ pub struct PostgresConfig {
     pub url: DatabaseUrl,
     /// A file with the password, read whenever a connection is made.
     pub password_file: Option<PathBuf>,
-    /// The schema of the tables, made when it is missing: lower-case letters, digits and underscores, a letter first.
+    /// The schema of the tables, made when it is missing: lower-case letters, digits and underscores, a letter first, and not `pg_`.
     pub schema: String,
     /// How many connections there may be: one that writes, one that follows the changes, two that short reads share,
     /// and the rest for a long read each.
     pub connections: usize,
+    /// How many connections this process has to be allowed, with those of its other stores.
+    pub all_connections: usize,
     /// How many milliseconds a connection may take to be made, and a call waits at most for one.
     pub connect_limit_ms: u64,
     /// How many milliseconds a statement may take when the call has no deadline that comes before.
@@ -49,6 +51,19 @@ pub struct PostgresConfig {
 }
 
 impl PostgresConfig {
+    /// Why a schema cannot have this name, if it cannot.
+    #[must_use]
+    pub fn schema_fault(name: &str) -> Option<&'static str> {
+        let fits = name.len() <= 63
+            && !name.starts_with("pg_")
+            && name.starts_with(|first: char| first.is_ascii_lowercase())
+            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        (!fits).then_some(
+            "it must be lower-case letters, digits and underscores, a letter first, at most 63, and not begin with pg_, \
+             which is PostgreSQL's own",
+        )
+    }
+
     /// The defaults for a database.
     #[must_use]
     pub fn new(url: DatabaseUrl) -> Self {
@@ -57,6 +72,7 @@ impl PostgresConfig {
             password_file: None,
             schema: "public".to_owned(),
             connections: 8,
+            all_connections: 8,
             connect_limit_ms: 5_000,
             statement_limit_ms: 30_000,
         }

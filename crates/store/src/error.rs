@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Why a store could not do what it was asked. A write that ends in one of these has left nothing behind, except that
-/// after [`StoreError::Unavailable`] a machine that stops at that very moment may find it done when it starts again, and
+/// after [`StoreError::Disk`] a machine that stops at that very moment may find it done when it starts again, and
 /// that after [`StoreError::Unknown`] nobody knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -16,18 +16,27 @@ pub enum StoreError {
     /// The disk or the database is full.
     #[error("the disk is full; make room and try again")]
     Full,
-    /// The database cannot be written.
-    #[error("the database is read-only; check the permissions of its file and folder")]
-    ReadOnly,
+    /// The database cannot be written; says what to do.
+    #[error("the database is read-only; {0}")]
+    ReadOnly(&'static str),
     /// Another process holds the database.
     #[error("another process holds the database locked; try again")]
     Locked,
     /// The database file is damaged, or is not the one that was opened.
     #[error("the database is damaged or was replaced; restore it from a backup")]
     Corrupt,
-    /// The machine could not read or write.
-    #[error("the database cannot be reached: {0}")]
+    /// Tables that were there are gone; says which.
+    #[error("tables of the database are gone: {0}; restore them from a backup")]
+    Gone(String),
+    /// The machine could not read or write the database file.
+    #[error("the database cannot be used: {0}")]
+    Disk(String),
+    /// The database is away, or does not answer in time.
+    #[error("the database cannot be used: {0}")]
     Unavailable(String),
+    /// The database refuses this program, and will whenever it is asked.
+    #[error("the database refuses this program: {0}")]
+    Refused(String),
     /// The database was lost, or did not answer in time, while it wrote: what was asked for is done, or it is not.
     #[error("the database was lost while it wrote; whether that was done is not known")]
     Unknown,
@@ -49,6 +58,13 @@ pub enum StoreError {
     /// A fault of the store itself.
     #[error("internal error of the store: {0}")]
     Internal(String),
+}
+
+impl StoreError {
+    /// Whether no later try helps unless somebody mends it.
+    pub(crate) fn is_lasting(&self) -> bool {
+        matches!(self, Self::Corrupt | Self::Gone(_) | Self::Refused(_))
+    }
 }
 
 /// Why a store could not be opened.
@@ -77,6 +93,12 @@ pub enum OpenError {
     /// The file is something else.
     #[error("{} is not a Campus database; choose another file", path.display())]
     NotADatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file held a database and is empty now.
+    #[error("{} is empty, and held records before; restore it from a backup, or remove it to begin anew", path.display())]
+    Emptied {
         /// The file.
         path: PathBuf,
     },

@@ -29,9 +29,17 @@ impl Asked {
             db.collection.name = table,
             db.response.returned_rows = Empty,
             "error.type" = Empty,
+            campus.store.wait_us = Empty,
             campus.store.queue_us = Empty,
             campus.store.commit_us = Empty,
         )))
+    }
+
+    /// The request has the connection that it waited for since then.
+    pub(crate) fn waited(&self, since: Instant) {
+        if let Some(span) = &self.0 {
+            span.record("campus.store.wait_us", micros(since));
+        }
     }
 
     /// The two ends of a writer's answer to this request.
@@ -104,10 +112,12 @@ fn kind(error: &StoreError) -> &'static str {
     match error {
         StoreError::Overloaded { .. } => "overloaded",
         StoreError::Full => "full",
-        StoreError::ReadOnly => "read_only",
+        StoreError::ReadOnly(_) => "read_only",
         StoreError::Locked => "locked",
-        StoreError::Corrupt => "corrupt",
-        StoreError::Unavailable(_) | StoreError::Unknown => "unavailable",
+        StoreError::Corrupt | StoreError::Gone(_) => "corrupt",
+        StoreError::Disk(_) | StoreError::Unavailable(_) | StoreError::Unknown | StoreError::Refused(_) => {
+            "unavailable"
+        }
         _ => "other",
     }
 }

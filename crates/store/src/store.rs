@@ -58,7 +58,8 @@ pub struct Stats {
 
 impl Store {
     /// Opens the database, making it when it is missing and bringing its schema up to date. A PostgreSQL server that
-    /// cannot be reached is no error here: it is looked for until it is there, and all else fails until then.
+    /// cannot be reached is no error here: it is looked for until it is there, and all else fails until then. So it is
+    /// with one that does not answer within 2 s, and with what it refuses after that.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -79,7 +80,7 @@ impl Store {
         let asked = self.ask("get");
         let found = match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.get(key),
-            Engine::Postgres(postgres) => postgres.get(key).await,
+            Engine::Postgres(postgres) => postgres.get(key, &asked).await,
         };
         asked.answered(&found, |row| usize::from(row.is_some()));
         found
@@ -92,8 +93,8 @@ impl Store {
     pub async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Row>>, StoreError> {
         let asked = self.ask("get_many");
         let found = match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.get_many(keys).await,
-            Engine::Postgres(postgres) => postgres.get_many(keys).await,
+            Engine::Sqlite(sqlite) => sqlite.get_many(keys, &asked).await,
+            Engine::Postgres(postgres) => postgres.get_many(keys, &asked).await,
         };
         asked.answered(&found, |rows| rows.iter().flatten().count());
         found
@@ -110,8 +111,8 @@ impl Store {
     async fn read_page(&self, query: &Query, rows: usize, bytes: usize) -> Result<Page, StoreError> {
         let asked = self.ask("page");
         let page = match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.page(query, rows, bytes).await,
-            Engine::Postgres(postgres) => postgres.page(query, rows, bytes).await,
+            Engine::Sqlite(sqlite) => sqlite.page(query, rows, bytes, &asked).await,
+            Engine::Postgres(postgres) => postgres.page(query, rows, bytes, &asked).await,
         };
         asked.answered(&page, |page| page.rows.len());
         page

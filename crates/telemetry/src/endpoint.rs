@@ -59,8 +59,9 @@ impl fmt::Debug for Endpoint {
 }
 
 impl Endpoint {
-    /// As the `OTEL_EXPORTER_OTLP_*` variables say; those of the signal win over those of all.
-    pub(crate) fn read(variables: &Variables<'_>, signal: Signal) -> Result<Self, VariableError> {
+    /// As the `OTEL_EXPORTER_OTLP_*` variables say; those of the signal win over those of all. The files of TLS are read if
+    /// the signal `is_on`.
+    pub(crate) fn read(variables: &Variables<'_>, signal: Signal, is_on: bool) -> Result<Self, VariableError> {
         let of = |suffix| variables.otlp(signal.upper(), suffix);
         let protocol = match of("PROTOCOL")? {
             Some(variable) => variable.choice(&[("grpc", Protocol::Grpc), ("http/protobuf", Protocol::Http)])?,
@@ -72,14 +73,29 @@ impl Endpoint {
             None => default_address(signal, protocol),
         };
         let gzip = of("COMPRESSION")?.map(|v| v.choice(&[("none", false), ("gzip", true)])).transpose()?;
+        let is_https = is_on && uri.scheme_str() == Some("https");
         Ok(Self {
-            tls: if uri.scheme_str() == Some("https") { Some(tls::config(variables, signal, protocol)?) } else { None },
+            tls: if is_https { Some(tls::config(variables, signal, protocol)?) } else { None },
             protocol,
             uri,
             headers: of("HEADERS")?.map_or(Ok(HeaderMap::new()), |variable| headers(&variable))?,
             timeout: millis(of("TIMEOUT")?, 10_000)?,
             gzip: gzip.unwrap_or(false),
         })
+    }
+
+    /// A line for each variable of TLS that is set for an endpoint without it.
+    pub(crate) fn unused(&self, variables: &Variables<'_>, signal: Signal) -> Result<Vec<String>, VariableError> {
+        let mut lines = Vec::new();
+        for suffix in ["CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"].into_iter().filter(|_| self.tls.is_none()) {
+            if let Some(variable) = variables.otlp(signal.upper(), suffix)? {
+                let (name, what) = (variable.name, signal.lower());
+                lines.push(format!(
+                    "{name} has no effect: {what} are sent over http; for TLS the endpoint must be https"
+                ));
+            }
+        }
+        Ok(lines)
     }
 }
 
@@ -93,9 +109,14 @@ fn default_address(signal: Signal, protocol: Protocol) -> Uri {
 
 fn address(variable: &Variable, signal: Signal, protocol: Protocol, insecure: bool) -> Result<Uri, VariableError> {
     let advice = "use a URL such as http://collector:4318 or https://collector:4317";
+    // Before anything repeats the value: there may be a password in it.
+    if let Some(what) = not_for_collectors(&variable.value) {
+        let line = format!("{what}, which is not for the address of a collector; {advice}");
+        return Err(VariableError::hidden(&variable.name, line));
+    }
     let scheme = variable.value.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
     let text = match (scheme.as_deref(), protocol) {
-        (Some("https"), Protocol::Grpc) if insecure => {
+        (Some("https"), _) if insecure => {
             let advice = format!(
                 "https and OTEL_EXPORTER_OTLP_{}_INSECURE=true (or that of all) contradict each other; leave one out",
                 signal.upper()
@@ -111,7 +132,7 @@ fn address(variable: &Variable, signal: Signal, protocol: Protocol, insecure: bo
     // A port that is none would silently become that of the scheme.
     let port_is_none =
         authority.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']')) && uri.port_u16().is_none();
-    if uri.host().is_none_or(str::is_empty) || authority.contains('@') || port_is_none || uri.query().is_some() {
+    if uri.host().is_none_or(str::is_empty) || port_is_none {
         return Err(variable.error(advice));
     }
     match protocol {
@@ -127,11 +148,43 @@ fn address(variable: &Variable, signal: Signal, protocol: Protocol, insecure: bo
     }
 }
 
+/// What an address has that would not be sent, or not as it is meant.
+fn not_for_collectors(address: &str) -> Option<&'static str> {
+    let found = |mark, what| address.contains(mark).then_some(what);
+    found('@', "it names a user (@); give what identifies this program in OTEL_EXPORTER_OTLP_HEADERS")
+        .or_else(|| found('?', "it has a query (?)"))
+        .or_else(|| found('#', "it has a fragment (#)"))
+}
+
+/// Headers that belong to the way a request is sent.
+fn is_reserved(name: &str) -> bool {
+    let reserved = [
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "host",
+        "te",
+        "transfer-encoding",
+        "user-agent",
+    ];
+    name.starts_with("grpc-") || reserved.contains(&name)
+}
+
 fn headers(variable: &Variable) -> Result<HeaderMap, VariableError> {
-    let malformed = || VariableError::hidden(&variable.name, "use name=value pairs separated by commas");
+    let malformed = || {
+        VariableError::hidden(
+            &variable.name,
+            "use name=value pairs separated by commas, with %XX for what a value cannot hold",
+        )
+    };
     let mut headers = HeaderMap::new();
     for (name, value) in variable.pairs().ok_or_else(malformed)? {
         let name = HeaderName::try_from(name).map_err(|_| malformed())?;
+        if is_reserved(name.as_str()) {
+            let line = format!("{name} belongs to the way requests are sent; leave it out");
+            return Err(VariableError::hidden(&variable.name, line));
+        }
         let mut value = HeaderValue::try_from(value).map_err(|_| malformed())?;
         value.set_sensitive(true);
         headers.append(name, value);

@@ -45,8 +45,10 @@ impl SpanProcessor for Queue {
         if self.spans.try_send(span).is_err() {
             self.figures.lose(Lost::QueueFull, 1);
         }
+        let waiting = self.spans.max_capacity() - self.spans.capacity();
+        self.figures.queued.store(u64::try_from(waiting).unwrap_or(u64::MAX), Relaxed);
         // The receiver looks again by itself after a while, so that only a whole batch is worth waking it.
-        if self.spans.max_capacity() - self.spans.capacity() >= self.batch {
+        if waiting >= self.batch {
             self.full_batch.notify_one();
         }
     }

@@ -37,7 +37,9 @@ pub(crate) fn read(variables: &Variables<'_>, name: &str, version: &str) -> Resu
         }
     }
     if let Some(given) = variables.get("OTEL_RESOURCE_ATTRIBUTES")? {
-        let pairs = given.pairs().ok_or_else(|| given.error("use key=value pairs separated by commas"))?;
+        let pairs = given.pairs().ok_or_else(|| {
+            given.error("use key=value pairs separated by commas, with %XX for what a value cannot hold")
+        })?;
         known.extend(pairs);
     }
     if let Some(given) = variables.get("OTEL_SERVICE_NAME")? {

@@ -138,12 +138,15 @@ impl Sender {
 
 fn of_grpc(status: &Status) -> Refusal {
     use Code::{Aborted, Cancelled, DataLoss, DeadlineExceeded, OutOfRange, ResourceExhausted, Unavailable};
+    if let Some(cause) = status.source() {
+        // What the way to the collector met with, whatever code it goes by; a status that a collector sends has no cause.
+        return passing(cause);
+    }
     let is_passing = matches!(
         status.code(),
         Cancelled | DeadlineExceeded | Aborted | OutOfRange | Unavailable | DataLoss | ResourceExhausted
     );
-    let why = status.source().map_or_else(|| status.message().to_owned(), chain);
-    Refusal { why: format!("{:?}: {why}", status.code()), is_passing }
+    Refusal { why: format!("{:?}: {}", status.code(), status.message()), is_passing }
 }
 
 fn lasting(why: &dyn Display) -> Refusal {

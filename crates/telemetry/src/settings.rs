@@ -16,6 +16,8 @@ pub struct Settings {
     pub sampler: Option<Sampler>,
     /// Whether callers' trace contexts are taken in and passed on.
     pub propagates: bool,
+    /// What is set and has no effect beside the rest, a line each.
+    pub unused: Vec<String>,
     pub(crate) resource: Resource,
     pub(crate) traces: Option<Traces>,
     pub(crate) metrics: Option<Metrics>,
@@ -53,7 +55,7 @@ impl Settings {
         Self::read(&|variable| std::env::var_os(variable), name, version)
     }
 
-    /// As [`from_env`](Self::from_env), with variables from elsewhere.
+    /// As [`from_env`](Self::from_env), with variables from elsewhere. All are read, also those of what is not sent.
     ///
     /// # Errors
     /// As [`from_env`](Self::from_env).
@@ -61,10 +63,17 @@ impl Settings {
         let variables = &Variables(lookup);
         let disabled = variables.choice("OTEL_SDK_DISABLED", &[("true", true), ("false", false)])?.unwrap_or(false);
         let is_on = |signal| Ok(is_asked_for(variables, signal)? && !disabled);
-        let traces = if is_on(Signal::Traces)? { Some(Traces::read(variables)?) } else { None };
-        let metrics = if is_on(Signal::Metrics)? { Some(Metrics::read(variables)?) } else { None };
-        let sampler = sampler(variables)?;
+        let (sends_traces, sends_metrics) = (is_on(Signal::Traces)?, is_on(Signal::Metrics)?);
+        let traces = Some(Traces::read(variables, sends_traces)?).filter(|_| sends_traces);
+        let metrics = Some(Metrics::read(variables, sends_metrics)?).filter(|_| sends_metrics);
+        let mut unused = Vec::new();
+        let sampler = sampler(variables, &mut unused)?;
+        let endpoints = [traces.as_ref().map(|it| &it.endpoint), metrics.as_ref().map(|it| &it.endpoint)];
+        for (signal, endpoint) in [Signal::Traces, Signal::Metrics].into_iter().zip(endpoints) {
+            unused.extend(endpoint.map_or(Ok(Vec::new()), |endpoint| endpoint.unused(variables, signal))?);
+        }
         Ok(Self {
+            unused,
             sampler: traces.is_some().then_some(sampler),
             propagates: propagates(variables)?,
             resource: resource::read(variables, name, version)?,
@@ -90,7 +99,7 @@ fn is_asked_for(variables: &Variables<'_>, signal: Signal) -> Result<bool, Varia
 }
 
 impl Traces {
-    fn read(variables: &Variables<'_>) -> Result<Self, VariableError> {
+    fn read(variables: &Variables<'_>, is_on: bool) -> Result<Self, VariableError> {
         let queue = variables.number("OTEL_BSP_MAX_QUEUE_SIZE", 2048)?;
         let batch = variables.number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512.min(queue))?;
         let size = |name: &str, n: u64, most: u64, advice: &str| match usize::try_from(n) {
@@ -107,29 +116,29 @@ impl Traces {
             )?,
             delay: variables.millis("OTEL_BSP_SCHEDULE_DELAY", 5000)?,
             limit: variables.millis("OTEL_BSP_EXPORT_TIMEOUT", 30_000)?,
-            endpoint: Endpoint::read(variables, Signal::Traces)?,
+            endpoint: Endpoint::read(variables, Signal::Traces, is_on)?,
         })
     }
 }
 
 impl Metrics {
-    fn read(variables: &Variables<'_>) -> Result<Self, VariableError> {
+    fn read(variables: &Variables<'_>, is_on: bool) -> Result<Self, VariableError> {
         Ok(Self {
             interval: variables.millis("OTEL_METRIC_EXPORT_INTERVAL", 60_000)?,
             limit: variables.millis("OTEL_METRIC_EXPORT_TIMEOUT", 30_000)?,
-            endpoint: Endpoint::read(variables, Signal::Metrics)?,
+            endpoint: Endpoint::read(variables, Signal::Metrics, is_on)?,
         })
     }
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum Root {
     On,
     Off,
     Ratio,
 }
 
-fn sampler(variables: &Variables<'_>) -> Result<Sampler, VariableError> {
+fn sampler(variables: &Variables<'_>, unused: &mut Vec<String>) -> Result<Sampler, VariableError> {
     let choices = [
         ("always_on", (Root::On, false)),
         ("always_off", (Root::Off, false)),
@@ -139,16 +148,20 @@ fn sampler(variables: &Variables<'_>) -> Result<Sampler, VariableError> {
         ("parentbased_traceidratio", (Root::Ratio, true)),
     ];
     let (root, parent_based) = variables.choice("OTEL_TRACES_SAMPLER", &choices)?.unwrap_or((Root::On, true));
+    let part = match variables.get("OTEL_TRACES_SAMPLER_ARG")? {
+        None => 1.0,
+        Some(given) => {
+            if root != Root::Ratio {
+                unused.push(format!("{} has no effect: set OTEL_TRACES_SAMPLER to traceidratio, too", given.name));
+            }
+            let part: Option<f64> = given.value.parse().ok().filter(|part| (0.0..=1.0).contains(part));
+            part.ok_or_else(|| given.error("use the part of traces to take, 0 to 1"))?
+        }
+    };
     let sampler = match root {
         Root::On => Sampler::ALWAYS_ON,
         Root::Off => Sampler::ALWAYS_OFF,
-        Root::Ratio => Sampler::ratio(match variables.get("OTEL_TRACES_SAMPLER_ARG")? {
-            None => 1.0,
-            Some(given) => {
-                let part: Option<f64> = given.value.parse().ok().filter(|part| (0.0..=1.0).contains(part));
-                part.ok_or_else(|| given.error("use the part of traces to take, 0 to 1"))?
-            }
-        }),
+        Root::Ratio => Sampler::ratio(part),
     };
     Ok(if parent_based { sampler.parent_based() } else { sampler })
 }
@@ -156,15 +169,14 @@ fn sampler(variables: &Variables<'_>) -> Result<Sampler, VariableError> {
 /// Baggage is accepted as a word because it is part of the default; nothing here reads or sends any.
 fn propagates(variables: &Variables<'_>) -> Result<bool, VariableError> {
     let Some(given) = variables.get("OTEL_PROPAGATORS")? else { return Ok(true) };
-    let mut found = false;
-    for word in given.value.split(',').map(str::trim) {
-        match word {
-            "tracecontext" => found = true,
-            "baggage" | "none" | "" => {}
-            _ => return Err(given.error("use tracecontext, baggage or none")),
+    let words: Vec<&str> = given.value.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
+    match words.as_slice() {
+        ["none"] => Ok(false),
+        words if words.iter().all(|word| matches!(*word, "tracecontext" | "baggage")) => {
+            Ok(words.contains(&"tracecontext"))
         }
+        _ => Err(given.error("use tracecontext, baggage or both with a comma, or none alone")),
     }
-    Ok(found)
 }
 
 #[cfg(test)]

@@ -53,6 +53,10 @@ impl Variable {
 }
 
 fn pair(key: &str, value: &str) -> Option<(String, String)> {
+    let is_hex = |part: &str| part.get(..2).is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+    if !value.split('%').skip(1).all(is_hex) {
+        return None;
+    }
     let value = percent_encoding::percent_decode_str(value).decode_utf8().ok()?;
     Some((key.to_owned(), value.into_owned())).filter(|_| !key.is_empty())
 }

@@ -2,7 +2,7 @@
 //!
 //! A fault of a fixture is a failed test, so this crate panics where others return errors.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::SystemTime};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -68,6 +68,13 @@ impl Authority {
     /// As [`server`](Self::server), and not good yet.
     pub fn future_server(&self, names: &[&str]) -> Identity {
         self.sign(params(names, NotYet), ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
+    /// As [`server`](Self::server), good from the one time to the other.
+    pub fn server_between(&self, names: &[&str], since: SystemTime, until: SystemTime) -> Identity {
+        let mut params = params(names, Good);
+        (params.not_before, params.not_after) = (since.into(), until.into());
+        self.sign(params, ExtendedKeyUsagePurpose::ServerAuth)
     }
 
     /// A certificate of a client with these DNS names and URIs, and this common name.

@@ -95,6 +95,11 @@ impl Postgres {
         self.own().port
     }
 
+    /// Runs a statement, as its owner would by hand.
+    pub fn sql(&self, statement: &str) {
+        run(self.own().programs.command("psql").args(["--quiet", "--command", statement, &self.url]));
+    }
+
     /// The folder of a server of this process, which the server may read.
     pub fn folder(&self) -> &std::path::Path {
         self.own().folder.path()

@@ -21,10 +21,12 @@ const DRAIN_DELAY: &str = "CAMPUS__SERVER__DRAIN_DELAY";
 
 /// A process that serves. Dropping it kills it.
 pub struct Process {
-    /// Address of the gRPC port.
+    /// Address of the gRPC port; of REST where there is no other.
     pub grpc: SocketAddr,
     /// Address of the admin port.
     pub admin: SocketAddr,
+    /// Address of REST, if it has any.
+    pub rest: Option<SocketAddr>,
     child: Child,
     log: Option<JoinHandle<Vec<String>>>,
 }
@@ -38,9 +40,10 @@ pub struct Ended {
     pub log: Vec<String>,
 }
 
-/// The flags that start a server on free ports and a folder.
+/// The flags that start `campus serve` on free ports and a folder.
 pub fn flags(dir: &Path) -> Vec<&OsStr> {
-    let ports = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"].map(OsStr::new);
+    const ANY: &str = "127.0.0.1:0";
+    let ports = ["--listen", ANY, "--admin-listen", ANY, "--rest-listen", ANY].map(OsStr::new);
     [OsStr::new("--data-dir"), dir.as_os_str()].into_iter().chain(ports).collect()
 }
 
@@ -68,15 +71,16 @@ impl Process {
         let log = std::thread::spawn(move || {
             let mut lines = Vec::new();
             for line in stderr.lines().map_while(Result::ok) {
-                if let Some(ports) = address(&line, "grpc.address").zip(address(&line, "admin.address")) {
-                    let _ = tell.try_send(ports);
+                let rest = address(&line, "web.address");
+                if let Some(ports) = address(&line, "grpc.address").or(rest).zip(address(&line, "admin.address")) {
+                    let _ = tell.try_send((ports, rest));
                 }
                 lines.push(line);
             }
             lines
         });
         match wait(&listening) {
-            Some((grpc, admin)) => Ok(Self { grpc, admin, child, log: Some(log) }),
+            Some(((grpc, admin), rest)) => Ok(Self { grpc, admin, rest, child, log: Some(log) }),
             None => Err(Ended { status: child.wait().unwrap(), log: log.join().unwrap() }),
         }
     }
@@ -151,7 +155,10 @@ impl Drop for Process {
     }
 }
 
-fn wait(listening: &Receiver<(SocketAddr, SocketAddr)>) -> Option<(SocketAddr, SocketAddr)> {
+/// Addresses of gRPC and the admin port, and of REST.
+type Ports = ((SocketAddr, SocketAddr), Option<SocketAddr>);
+
+fn wait(listening: &Receiver<Ports>) -> Option<Ports> {
     match listening.recv_timeout(PATIENCE) {
         Ok(ports) => Some(ports),
         Err(RecvTimeoutError::Disconnected) => None,

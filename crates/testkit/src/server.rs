@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::Path, thread::JoinHandle};
 
-use campus_chassis::{Address, BuildInfo, config::HumanDuration};
+use campus_chassis::{Address, AppBuilder, BuildInfo, config::HumanDuration};
 use campus_client::Channel;
 use campus_host::{Host, Part, Settings};
 use tempfile::TempDir;
@@ -14,6 +14,8 @@ use crate::way::{Guide, Way};
 pub struct Campus {
     /// Address of the gRPC port, whatever other ways there are.
     pub grpc: SocketAddr,
+    /// Address of the web port, if there is one.
+    pub web: Option<SocketAddr>,
     /// Address of the admin port.
     pub admin: SocketAddr,
     guide: Guide,
@@ -36,17 +38,35 @@ impl Campus {
     /// As [`start_with`](Self::start_with), for clients that come this way.
     pub fn start_over(way: Way, parts: &[Part], change: impl FnOnce(&mut Settings)) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut campus = Self::start_at(way, dir.path(), parts, change);
+        let mut campus = Self::start_at(way, dir.path(), parts, change, |app| app);
+        campus.dir = Some(dir);
+        campus
+    }
+
+    /// As [`start_with`](Self::start_with), with whatever else the server is to have.
+    pub fn start_more(
+        parts: &[Part],
+        change: impl FnOnce(&mut Settings),
+        more: impl FnOnce(AppBuilder) -> AppBuilder + Send + 'static,
+    ) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut campus = Self::start_at(Way::Tcp, dir.path(), parts, change, more);
         campus.dir = Some(dir);
         campus
     }
 
     /// Starts services on a folder that stays.
     pub fn start_in(dir: &Path, parts: &[Part], change: impl FnOnce(&mut Settings)) -> Self {
-        Self::start_at(Way::Tcp, dir, parts, change)
+        Self::start_at(Way::Tcp, dir, parts, change, |app| app)
     }
 
-    fn start_at(way: Way, dir: &Path, parts: &[Part], change: impl FnOnce(&mut Settings)) -> Self {
+    fn start_at(
+        way: Way,
+        dir: &Path,
+        parts: &[Part],
+        change: impl FnOnce(&mut Settings),
+        more: impl FnOnce(AppBuilder) -> AppBuilder + Send + 'static,
+    ) -> Self {
         let mut settings = Settings::default();
         settings.store.dir = dir.to_owned();
         settings.server.listen = "127.0.0.1:0".parse().unwrap();
@@ -63,15 +83,16 @@ impl Campus {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let info = BuildInfo::new("campus-test", "0.0.0", "test");
-                let host = Host::build(&settings, &parts, info).await.unwrap();
+                let host = Host::build_with(&settings, &parts, info, None, more).await.unwrap();
                 let grpc = host.grpc_addresses().0.iter().find_map(Address::tcp);
-                tell.send((grpc.expect("an address of TCP"), host.admin_addr())).unwrap();
+                let web = host.web_addresses().0.iter().find_map(Address::tcp);
+                tell.send((grpc.expect("an address of TCP"), web, host.admin_addr())).unwrap();
                 let shutdown = async { drop(stopped.await) };
                 host.run_until(shutdown).await.unwrap();
             });
         });
-        let (grpc, admin) = started.recv().expect("the services start");
-        Self { grpc, admin, guide, stop: Some(stop), thread: Some(thread), dir: None }
+        let (grpc, web, admin) = started.recv().expect("the services start");
+        Self { grpc, web, admin, guide, stop: Some(stop), thread: Some(thread), dir: None }
     }
 
     /// A connection of its own.

@@ -1,20 +1,19 @@
 //! The address book: the generated trait on the book, and how it is opened.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering::Relaxed},
-};
+use std::time::Duration;
 
-use campus_host::{Flag, Opened, Opening, Service, StartError};
+use campus_host::{Flag, Opened, Opening, Service, Settings, StartError};
 use campus_proto::{
-    Encoded,
+    DESCRIPTORS, Encoded,
     personguide::{
         Adress, Person, PhoneNumber,
         person_guide_server::{PersonGuide, PersonGuideServer},
     },
 };
 use campus_resource::{Error, Replies, Reply};
+use campus_schema::Schema;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::{sync::watch, time::timeout_at};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
@@ -23,23 +22,25 @@ use crate::{
     record::{Recording, address_book},
 };
 
-/// The people of a file, until they are in the book.
-#[derive(Clone)]
-struct Loading(Arc<(Vec<Person>, AtomicBool)>);
+/// Between two attempts to take over the people of a file.
+const PAUSE: Duration = Duration::from_millis(500);
 
-impl Loading {
-    fn of(people: Vec<Person>) -> Self {
-        Self(Arc::new((people, AtomicBool::new(false))))
-    }
+async fn add(people: &[Person], book: &Book) -> Result<(), Error> {
+    let added = book.add(people).await?;
+    tracing::info!(added, known = people.len() - added, "loaded people");
+    Ok(())
+}
 
-    async fn add(&self, book: &Book) -> Result<(), Error> {
-        let (people, done) = &*self.0;
-        if !done.load(Relaxed) {
-            let added = book.add(people).await?;
-            done.store(true, Relaxed);
-            tracing::info!(added, known = people.len() - added, "loaded people");
+/// Tries until the people are in the book, and says what became of it last.
+async fn keep_adding(people: Vec<Person>, book: Book, tell: watch::Sender<Result<(), String>>) {
+    loop {
+        let added = add(&people, &book).await;
+        let over = matches!(added, Ok(()) | Err(Error::Stopping));
+        drop(tell.send_replace(added.map_err(|error| error.to_string())));
+        if over {
+            return;
         }
-        Ok(())
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
@@ -56,6 +57,11 @@ impl Service for AddressBook {
         help: "JSON file of people, of whom those that the book does not have are added",
     }];
 
+    fn check(settings: &Settings) -> Result<(), StartError> {
+        let Some(path) = &settings.addressbook.load else { return Ok(()) };
+        load::people(&Schema::from_descriptors(DESCRIPTORS)?, path).map(drop)
+    }
+
     async fn open(opening: Opening<'_>) -> Result<Opened, StartError> {
         let file = opening.settings.addressbook.load.as_ref();
         let people = file.map(|path| load::people(opening.schema, path)).transpose()?;
@@ -64,15 +70,16 @@ impl Service for AddressBook {
         // The chassis holds messages to their limit.
         let server = PersonGuideServer::new(Self(book.clone())).max_decoding_message_size(usize::MAX);
         let opened = Opened::new(store, server);
-        let Some(people) = people.map(Loading::of) else { return Ok(opened) };
-        match people.add(&book).await {
-            Ok(()) => Ok(opened),
-            // A database that is not there yet: not ready until it is, and they are in it.
-            Err(Error::Unavailable { .. }) => Ok(opened.ready_when("addressbook.load", move || {
-                let (people, book) = (people.clone(), book.clone());
-                async move { people.add(&book).await.map_err(|error| error.to_string()) }
-            })),
-            Err(error) => Err(error.into()),
+        let Some(people) = people else { return Ok(opened) };
+        match timeout_at(opening.until, add(&people, &book)).await {
+            Ok(Ok(())) => Ok(opened),
+            // A database that is not there yet, or many people: not ready until they are in it.
+            Ok(Err(Error::Unavailable { .. })) | Err(_) => {
+                let (tell, state) = watch::channel(Err("people are being loaded".to_owned()));
+                tokio::spawn(keep_adding(people, book, tell));
+                Ok(opened.ready_when("addressbook.load", move || std::future::ready(state.borrow().clone())))
+            }
+            Ok(Err(error)) => Err(error.into()),
         }
     }
 }

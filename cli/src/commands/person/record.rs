@@ -1,6 +1,7 @@
 //! `person record`: people from flags or JSON, in as many calls as their number asks for.
 
 use std::{
+    collections::HashMap,
     fs,
     io::{Read, stdin},
     path::Path,
@@ -8,10 +9,11 @@ use std::{
 
 use bytes::Bytes;
 use campus_proto::personguide::{Person, PhoneNumber, PhoneType};
-use campus_schema::{MessageType, wire};
+use campus_schema::{JsonError, MessageType, wire};
 use clap::Args;
 use prost::Message;
-use serde_json::Value as Json;
+use serde::Deserialize;
+use serde_json::{Value as Json, value::RawValue};
 
 use super::{method, path};
 use crate::{
@@ -116,22 +118,45 @@ fn load(json: &str) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// The people in a text, each encoded.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Book<'a> {
+    #[serde(borrow)]
+    people: Vec<&'a RawValue>,
+}
+
+/// The people in a text, each encoded. Each says who it is, and no two are the same.
 fn parse(of: MessageType, text: &str) -> Result<Vec<Bytes>, String> {
     let mut people = Vec::new();
-    for value in serde_json::Deserializer::from_str(text.trim_start_matches('\u{feff}')).into_iter::<Json>() {
-        match value.map_err(|fault| format!("is not valid JSON: {fault}"))? {
-            Json::Array(list) => people.extend(list),
-            Json::Object(mut book) if book.contains_key("people") => match book.remove("people") {
-                Some(Json::Array(list)) => people.extend(list),
-                _ => return Err("people: must be a list".to_owned()),
-            },
-            person => people.push(person),
-        }
+    // As they are written: what is given twice would be gone from a value.
+    for value in serde_json::Deserializer::from_str(text.trim_start_matches('\u{feff}')).into_iter::<&RawValue>() {
+        let value = value.map_err(|fault| format!("is not valid JSON: {fault}"))?;
+        let list = match serde_json::from_str(value.get()) {
+            Ok(Json::Array(_)) => serde_json::from_str(value.get()),
+            Ok(Json::Object(book)) if book.contains_key("people") => {
+                serde_json::from_str(value.get()).map(|Book { people }| people)
+            }
+            _ => Ok(vec![value]),
+        };
+        people.extend(list.map_err(|_| "people: must be one list and nothing beside it")?);
     }
-    let encode = |(at, person): (usize, &Json)| match of.from_json_value(person) {
-        Ok(person) => Ok(Bytes::from(person)),
-        Err(fault) => Err(format!("people[{at}]: {fault}")),
+    if people.is_empty() {
+        return Err("there is nobody in it; give a person, a list of people, or one person a line".to_owned());
+    }
+    let mut known = HashMap::new();
+    let encode = |(at, person): (usize, &&RawValue)| {
+        // The line would be one of this person alone.
+        let encoded = of.from_json(person.get()).map_err(|fault| JsonError { line: 0, ..fault });
+        let encoded = encoded.map_err(|fault| format!("people[{at}]: {fault}"))?;
+        let person: Json = serde_json::from_str(person.get()).unwrap_or_default();
+        if person.get("id").is_none_or(Json::is_null) {
+            return Err(format!("people[{at}].id: is required; write \"id\": 0 if it is 0"));
+        }
+        let id = Person::decode(encoded.as_slice()).map_err(|fault| format!("people[{at}]: {fault}"))?.id;
+        match known.insert(id, at) {
+            Some(first) => Err(format!("people[{at}].id: {id} is that of people[{first}], too; leave one of them out")),
+            None => Ok(Bytes::from(encoded)),
+        }
     };
     people.iter().enumerate().map(encode).collect()
 }
@@ -176,7 +201,18 @@ mod tests {
         assert_eq!(ids(r#"[{"id":1},{"id":2}]"#), Ok(vec![1, 2]));
         assert_eq!(ids(r#"{"people":[{"id":3}]}"#), Ok(vec![3]));
         assert_eq!(ids("{\"id\":1}\n{\"id\":-2}\n"), Ok(vec![1, -2]));
-        assert_eq!(ids("").unwrap(), Vec::<i32>::new());
+        assert_eq!(ids(r#"{"id":0}"#), Ok(vec![0]));
+        for nobody in ["", " \n", "[]", r#"{"people":[]}"#] {
+            assert!(ids(nobody).unwrap_err().starts_with("there is nobody in it"), "{nobody:?}");
+        }
+        for unknown in [r#"[{"id":1},{"name":"Ada"}]"#, "{\"id\":1}\n{\"id\":null}"] {
+            assert!(ids(unknown).unwrap_err().starts_with("people[1].id: is required"), "{unknown}");
+        }
+        let twice = ids(r#"[{"id":1},{"id":2},{"id":1}]"#).unwrap_err();
+        assert!(twice.starts_with("people[2].id: 1 is that of people[0], too"), "{twice}");
+        let repeated = ids(r#"[{"id":20,"name":"A","id":21}]"#).unwrap_err();
+        assert_eq!(repeated, "people[0]: id: is given twice");
+        assert!(ids(r#"{"people":[],"people":[{"id":1}]}"#).unwrap_err().starts_with("people: must be one list"));
         assert!(ids(r#"[{"id":1},{"phones":[{"typ":1}]}]"#).unwrap_err().starts_with("people[1]: phones[0]"));
         assert!(ids("[{").unwrap_err().starts_with("is not valid JSON"));
     }

@@ -85,6 +85,26 @@ fn the_settings_of_a_server_are_printed_as_they_would_be_used() {
     assert!(printed.out.contains("listen = \"127.0.0.1:7000\""), "{}", printed.out);
 }
 
+#[test]
+fn the_settings_of_a_server_that_would_not_start_are_refused_instead_of_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let people = folder.path().join("people.json");
+    fs::write(&people, "[{\"id\":1}]").unwrap();
+    for (name, value, line) in [
+        ("CAMPUS__LOG__LEVEL", "loud", "setting log.level in the environment (CAMPUS__LOG__LEVEL) is \"loud\": use"),
+        ("CAMPUS__SERVER__MAX_STREAMS", "0", "setting server.max_streams in the environment"),
+        ("CAMPUS__SERVER__LISTEN", "127.0.0.1:9090", "setting admin.listen is \"127.0.0.1:9090\": "),
+        ("CAMPUS__SERVER__TLS__KEY", "/none", "setting server.tls.certificate is unset"),
+        ("CAMPUS__ADDRESSBOOK__LOAD", "", "setting addressbook.load in the environment"),
+        ("CAMPUS__ADDRESSBOOK__LOAD", people.to_str().unwrap(), "people[0].name: is required"),
+        ("OTEL_TRACES_SAMPLER", "some", "OTEL_TRACES_SAMPLER is \"some\": use always_on"),
+    ] {
+        let mut serve = Command::new(env!("CARGO_BIN_EXE_campus"));
+        let refused = run(serve.args(["serve", "--print-config"]).env(name, value)).exits(64);
+        assert!(refused.err.contains(line) && refused.out.is_empty(), "{}", refused.err);
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn an_import_whose_rejects_cannot_be_written_says_how_far_it_came() {

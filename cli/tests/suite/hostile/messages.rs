@@ -94,6 +94,8 @@ async fn a_message_of_another_length_than_announced_ends_that_call() {
                 ("Import", import(kind, 9000)),
                 ("Lookup", lookup(kind, 1)),
             ] {
+                // A whole prefix begins a second message, which only a stream may have.
+                let second = if ["Get", "Create"].contains(&verb) { Code::Unimplemented } else { FRAMING };
                 let size = u32::try_from(message.len()).unwrap();
                 let and = |more: &[u8]| [&framed(&message)[..], more].concat().into();
                 for (what, bytes, code) in [
@@ -101,7 +103,7 @@ async fn a_message_of_another_length_than_announced_ends_that_call() {
                     ("shorter", announced(0, size - 3, &message), Code::InvalidArgument),
                     ("garbage behind it", and(&[0xde, 0, 0, 0, 1, 0xad]), FRAMING),
                     ("half a prefix behind it", and(&[0, 0, 0]), FRAMING),
-                    ("a whole prefix behind it", and(&[0, 0, 0, 0, 10]), FRAMING),
+                    ("a whole prefix behind it", and(&[0, 0, 0, 0, 10]), second),
                 ] {
                     let (_, status) = say(&mut wire, kind, verb, bytes).await;
                     assert_eq!(status.code(), code, "{verb}, {what}: {status:?}");

@@ -12,7 +12,7 @@ fn people_go_in_by_flags_and_come_out_by_every_command() {
     let place = Place::with(&super::PARTS);
     let line = "person record --id -3 --name Ada --email ada@campus.example --phone home:+441 --phone mobile:+442";
     let recorded = place.run(line).exits(0);
-    assert!(recorded.out.starts_with(r#"{"name":"Ada","id":-3,"email":"ada@campus.example","phones":[{"number":"+441","type":"HOME"},{"number":"+442"}],"lastUpdated":""#), "{}", recorded.out);
+    assert!(recorded.out.starts_with(r#"{"name":"Ada","id":-3,"email":"ada@campus.example","phones":[{"number":"+441","type":"HOME"},{"number":"+442","type":"MOBILE"}],"lastUpdated":""#), "{}", recorded.out);
     assert_eq!(place.run("person list").exits(0).out, recorded.out);
     assert_eq!(place.run("person phone -3 -o ndjson").exits(0).out, "{\"number\":\"+441\",\"type\":\"HOME\"}\n");
     assert_eq!(numbers(&place.run("person route 7 -3").exits(0).out), ["+441", "+442"]);
@@ -61,5 +61,11 @@ fn what_fails_says_why_with_its_exit_code() {
     }
     let bad = place.run_with_input("person record --json -", "{\"id\":1,\"name\":\"A\"}\n{\"nam\":1}").exits(64);
     assert!(bad.err.contains("--json -: people[1]: ") && bad.err.contains("did you mean \"name\"?"), "{}", bad.err);
+    let twice = place
+        .run_with_input("person record --json -", "[{\"id\":1,\"name\":\"A\"},{\"id\":1,\"name\":\"B\"}]")
+        .exits(64);
+    assert!(twice.err.contains("--json -: people[1].id: 1 is that of people[0], too"), "{}", twice.err);
+    let nobody = place.run_with_input("person record --json -", "").exits(64);
+    assert!(nobody.err.contains("--json -: there is nobody in it"), "{}", nobody.err);
     assert_eq!(place.run("person list").exits(0).out, "");
 }

@@ -44,6 +44,7 @@ async fn while_the_database_is_not_there_the_server_waits_with_the_people_and_is
     let process = Process::start(serve.env("CAMPUS__STORE__URL", "postgres://nobody@127.0.0.1:1/none"));
     let (code, why) = admin_get(process.admin, "/readyz").await;
     assert!(code == 503 && why.contains("addressbook.load: "), "{code} {why}");
+    assert_eq!(admin_get(process.admin, "/startupz").await.0, 200, "a restart would not bring the database");
     assert!(process.stop().status.success());
 }
 
@@ -64,6 +65,9 @@ fn a_file_that_cannot_be_taken_over_ends_the_start_with_the_place_of_the_fault()
         refused(&dir.path().join("data"), &file, words);
     }
     refused(&dir.path().join("data"), &dir.path().join("none.json"), "cannot be read");
+    let pipe = dir.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    refused(&dir.path().join("data"), &pipe, "cannot be read: it is no regular file");
 }
 
 fn refused(dir: &Path, file: &Path, words: &str) {

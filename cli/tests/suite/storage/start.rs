@@ -4,8 +4,11 @@ use std::{fs, process::Command};
 
 use campus_testkit::{Ended, Process};
 use rusqlite::Connection;
+use tonic::Code;
 
-use super::{CAMPUS, big, client, damage, database, filled, mounted, reads_go_on, serve, stop};
+use super::{
+    CAMPUS, KIND, big, client, damage, database, filled, mounted, readiness_is, reads_go_on, reason, serve, stop,
+};
 
 /// It did not start, and said why in one line.
 fn refused(command: &mut Command, code: i32, words: &[&str]) {
@@ -39,6 +42,20 @@ async fn a_file_that_is_no_database_is_refused_at_the_start_and_left_alone() {
     let before = fs::read(database(dir.path())).unwrap();
     refused(&mut serve(dir.path()), 74, &["employee.db", "not a Campus database"]);
     assert_eq!(fs::read(database(dir.path())).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_database_cut_to_nothing_is_damaged_to_a_running_server_and_refused_at_the_next_start() {
+    let dir = filled(10).await;
+    let process = Process::start(&mut serve(dir.path()));
+    let file = fs::OpenOptions::new().write(true).open(database(dir.path())).unwrap();
+    file.set_len(0).unwrap();
+    readiness_is(&process, 503).await;
+    let status = client(&process).await.get(&KIND.name(1)).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::DataLoss, "STORAGE_DAMAGED"), "{status:?}");
+    drop(process.stop());
+    refused(&mut serve(dir.path()), 74, &["employee.db", "is empty", "restore", "backup"]);
+    assert_eq!(fs::metadata(database(dir.path())).unwrap().len(), 0, "left alone");
 }
 
 #[tokio::test]

@@ -39,6 +39,8 @@ pub(super) enum Manner {
     Silent,
     /// Drops each connection as soon as something comes.
     Drops,
+    /// Does so with the first connection, and takes everything on the next ones.
+    DropsFirst,
     /// Answers with bytes that mean nothing.
     Rubbish,
     /// Refuses everything, as is its right.
@@ -76,8 +78,13 @@ impl Collector {
             runtime.block_on(async move {
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
                 tell.send(listener.local_addr().unwrap()).unwrap();
-                loop {
+                for connection in 0.. {
                     let (tcp, _) = listener.accept().await.unwrap();
+                    let manner = match manner {
+                        Manner::DropsFirst if connection == 0 => Manner::Drops,
+                        Manner::DropsFirst => Manner::Takes,
+                        manner => manner,
+                    };
                     let (got, tls) = (Arc::clone(&for_thread), tls.clone());
                     tokio::spawn(async move {
                         match tls {
@@ -117,7 +124,7 @@ where
 {
     let mut buffer = [0; 4096];
     match manner {
-        Manner::Takes | Manner::Refuses => {
+        Manner::Takes | Manner::Refuses | Manner::DropsFirst => {
             let answer = service_fn(move |request| take(request, manner, Arc::clone(&got)));
             let _ = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), answer).await;
         }

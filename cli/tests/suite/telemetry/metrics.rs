@@ -88,3 +88,39 @@ async fn what_becomes_of_the_spans_is_counted() {
     assert_eq!(metric(admin, "campus_telemetry_dropped_spans_total").await, 0.0);
     server.stop();
 }
+
+/// A collector that is started anew is the ordinary case.
+#[tokio::test]
+async fn spans_whose_way_was_cut_are_sent_again_over_either_protocol() {
+    for protocol in ["grpc", "http/protobuf"] {
+        let collector = Collector::start(Manner::DropsFirst);
+        let server = Server::start(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://{}", collector.address)),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
+            ("OTEL_METRICS_EXPORTER", "none"),
+            ("OTEL_BSP_SCHEDULE_DELAY", "20"),
+        ]);
+        server.get(&[]).await;
+        collector.spans(2).await;
+        assert_eq!(metric(server.process.admin, "campus_telemetry_dropped_spans_total").await, 0.0, "{protocol}");
+        server.stop();
+    }
+}
+
+#[tokio::test]
+async fn how_many_spans_wait_is_told_while_the_collector_is_waited_for() {
+    let collector = Collector::start(Manner::Silent);
+    let server = Server::start(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://{}", collector.address)),
+        ("OTEL_METRICS_EXPORTER", "none"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "20"),
+        ("CAMPUS__TELEMETRY__FLUSH_LIMIT", "100ms"),
+    ]);
+    let admin = server.process.admin;
+    eventually("spans wait behind those that are on their way", async || {
+        server.get(&[]).await;
+        (metric(admin, "campus_telemetry_queued_spans").await >= 10.0).then_some(())
+    })
+    .await;
+    server.stop();
+}

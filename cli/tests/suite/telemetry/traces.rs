@@ -5,6 +5,7 @@ use super::{
     collector::{Collector, Manner, attribute},
     hex, traceparent,
 };
+use campus_proto::standard::{ListRequest, WatchRequest};
 use campus_testkit::Postgres;
 use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind, status::StatusCode};
 use serde_json::Value;
@@ -40,7 +41,7 @@ async fn told_of_a_call(protocol: &str, compression: &str) {
     let metadata = [("traceparent", &*traceparent(true)), ("tracestate", "vendor=7"), ("x-request-id", "order-66")];
     assert_eq!(server.get(&metadata).await, Code::Ok);
     collector.spans(4).await;
-    let got = collector.got();
+    let (got, port) = (collector.got(), server.process.grpc.port().to_string());
     server.stop();
 
     let mine: Vec<Span> = got.spans.into_iter().filter(|span| hex(&span.trace_id) == TRACE).collect();
@@ -58,6 +59,8 @@ async fn told_of_a_call(protocol: &str, compression: &str) {
         ("rpc.grpc.status_code", "0"),
         ("campus.request_id", "order-66"),
         ("network.peer.address", "127.0.0.1"),
+        ("server.address", "127.0.0.1"),
+        ("server.port", port.as_str()),
     ] {
         assert_eq!(attribute(&call.attributes, key).as_deref(), Some(value), "{key} of {call:?}");
     }
@@ -140,6 +143,45 @@ async fn a_write_to_postgresql_is_told_likewise() {
         let schema = Postgres::schema();
         let store = [("CAMPUS__STORE__URL", postgres.url()), ("CAMPUS__STORE__SCHEMA", schema.as_str())];
         told_of_a_write_and_of_faults("postgresql", &store).await;
+    }
+}
+
+async fn told_of_a_watch_and_of_waits(system: &str, store: &[(&str, &str)]) {
+    let collector = Collector::start(Manner::Takes);
+    let endpoint = format!("http://{}", collector.address);
+    let server = Server::start(&[&[("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str())], store].concat());
+    let client = server.client().await;
+    let mut watch = client.watch(WatchRequest::default()).await.unwrap();
+    watch.message().await.unwrap().expect("the first mark");
+    client.add("2", &campus_testkit::Kind::EMPLOYEE.person(2)).await.unwrap();
+    watch.message().await.unwrap().expect("the change");
+    let filtered = ListRequest { filter: "given_name = \"x\"".to_owned(), ..ListRequest::default() };
+    client.list(filtered).await.unwrap();
+    drop((watch, client));
+    server.stop();
+    let spans = collector.got().spans;
+    let named = |name: &str| spans.iter().find(|span| span.name == name).unwrap_or_else(|| panic!("{name}: {spans:?}"));
+    let (changes, call) = (named("changes employee"), named("campus.employee.v1.EmployeeService/WatchEmployees"));
+    assert_eq!(changes.parent_span_id, call.span_id);
+    for (key, value) in [("db.system.name", system), ("db.response.returned_rows", "1")] {
+        assert_eq!(attribute(&changes.attributes, key).as_deref(), Some(value), "{key} of {changes:?}");
+    }
+    let page = named("page employee");
+    let micros = attribute(&page.attributes, "campus.store.wait_us").unwrap_or_else(|| panic!("{page:?}"));
+    assert!(micros.parse::<u64>().unwrap() <= (page.end_time_unix_nano - page.start_time_unix_nano) / 1000);
+}
+
+#[tokio::test]
+async fn the_reads_of_a_watch_are_spans_below_it_and_a_read_tells_how_long_it_waited() {
+    told_of_a_watch_and_of_waits("sqlite", &[]).await;
+}
+
+#[tokio::test]
+async fn the_reads_of_a_watch_on_postgresql_are_told_likewise() {
+    if let Some(postgres) = Postgres::shared() {
+        let schema = Postgres::schema();
+        let store = [("CAMPUS__STORE__URL", postgres.url()), ("CAMPUS__STORE__SCHEMA", schema.as_str())];
+        told_of_a_watch_and_of_waits("postgresql", &store).await;
     }
 }
 

@@ -25,6 +25,18 @@ async fn a_variable_that_cannot_be_honoured_stops_the_start_with_one_line_before
 }
 
 #[tokio::test]
+async fn a_variable_without_effect_is_logged_as_such() {
+    let collector = Collector::start(Manner::Takes);
+    let server = super::Server::start(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://{}", collector.address)),
+        ("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "/no/such"),
+    ]);
+    let log = server.stop();
+    let line = "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE has no effect: traces are sent over http";
+    assert_eq!(log.iter().filter(|logged| logged.contains(line)).count(), 1, "{log:#?}");
+}
+
+#[tokio::test]
 async fn an_https_endpoint_without_trusted_roots_stops_the_start() {
     let collector = Collector::start(Manner::Takes);
     assert!(listens(collector.address).await);

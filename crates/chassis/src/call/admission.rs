@@ -38,11 +38,13 @@ pub(crate) struct Places {
     refused: AtomicU64,
 }
 
-/// The places of both classes that have a limit.
+/// The places of all that has a limit.
 #[derive(Debug)]
 pub(crate) struct Admission {
     unary: Arc<Places>,
     stream: Arc<Places>,
+    /// Of requests that are no gRPC.
+    web: Arc<Places>,
 }
 
 /// What one shard holds of the places of a class.
@@ -67,8 +69,9 @@ impl Places {
 }
 
 impl Admission {
-    pub(crate) fn new(max_unary: u32, max_stream: u32) -> Arc<Self> {
-        Arc::new(Self { unary: Places::new(max_unary), stream: Places::new(max_stream) })
+    pub(crate) fn new(max_unary: u32, max_stream: u32, max_web: u32) -> Arc<Self> {
+        let [unary, stream, web] = [max_unary, max_stream, max_web].map(Places::new);
+        Arc::new(Self { unary, stream, web })
     }
 
     fn places(&self, class: Class) -> Option<&Arc<Places>> {
@@ -81,10 +84,17 @@ impl Admission {
 
     /// The desk of one out of `shards` shards; none for a class without a limit.
     pub(crate) fn desk(&self, class: Class, shards: usize) -> Option<Arc<Desk>> {
-        let places = Arc::clone(self.places(class)?);
-        let shards = u32::try_from(shards).unwrap_or(u32::MAX);
-        let block = (places.max / shards.saturating_mul(64)).min(64);
-        Some(Arc::new(Desk { places, spare: AtomicU32::new(0), block }))
+        Some(Desk::new(self.places(class)?, shards))
+    }
+
+    /// The desk of one shard for requests that are no gRPC.
+    pub(crate) fn web_desk(&self, shards: usize) -> Arc<Desk> {
+        Desk::new(&self.web, shards)
+    }
+
+    /// Requests that are no gRPC and were refused.
+    pub(crate) fn web_refused(&self) -> u64 {
+        self.web.refused.load(Relaxed)
     }
 
     /// Calls of this class that were refused.
@@ -94,6 +104,12 @@ impl Admission {
 }
 
 impl Desk {
+    fn new(places: &Arc<Places>, shards: usize) -> Arc<Self> {
+        let shards = u32::try_from(shards).unwrap_or(u32::MAX);
+        let block = (places.max / shards.saturating_mul(64)).min(64);
+        Arc::new(Self { places: Arc::clone(places), spare: AtomicU32::new(0), block })
+    }
+
     /// Takes a place for one call, if there is one.
     pub(crate) fn admit(&self) -> bool {
         if self.spare.fetch_update(Relaxed, Relaxed, |spare| spare.checked_sub(1)).is_ok() {
@@ -126,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_small_limit_is_exact_however_many_shards_there_are() {
-        let admission = Admission::new(1000, 10);
+        let admission = Admission::new(1000, 10, 1);
         let desks: Vec<_> = (0..8).filter_map(|_| admission.desk(Class::Stream, 8)).collect();
         assert_eq!((0..20).filter(|n| desks[n % 8].admit()).count(), 10);
         assert_eq!(admission.refused(Class::Stream), 10);
@@ -137,7 +153,7 @@ mod tests {
 
     #[test]
     fn no_more_than_the_limit_is_let_in_and_what_idle_shards_keep_is_little() {
-        let admission = Admission::new(10_000, 1);
+        let admission = Admission::new(10_000, 1, 1);
         let desks: Vec<_> = (0..8).filter_map(|_| admission.desk(Class::Unary, 8)).collect();
         assert_eq!((0..20_000).filter(|n| desks[n % 8].admit()).count(), 10_000);
         // All leave: every desk keeps what it may.
@@ -148,6 +164,6 @@ mod tests {
 
     #[test]
     fn health_has_no_limit() {
-        assert!(Admission::new(1, 1).desk(Class::System, 1).is_none());
+        assert!(Admission::new(1, 1, 1).desk(Class::System, 1).is_none());
     }
 }

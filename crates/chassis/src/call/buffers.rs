@@ -69,7 +69,7 @@ impl Share {
     ///
     /// # Errors
     /// RESOURCE_EXHAUSTED when there is no room for them.
-    pub(super) fn until_sent(self: &Arc<Self>, bytes: Bytes) -> Result<Bytes, Status> {
+    pub(crate) fn until_sent(self: &Arc<Self>, bytes: Bytes) -> Result<Bytes, Status> {
         if bytes.len() < SMALL {
             return Ok(bytes);
         }
@@ -81,13 +81,13 @@ impl Share {
 
 /// Bytes that are given back when this is dropped.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(crate) struct Held {
     share: Arc<Share>,
     bytes: u64,
 }
 
 impl Held {
-    pub(super) fn nothing(share: &Arc<Share>) -> Self {
+    pub(crate) fn nothing(share: &Arc<Share>) -> Self {
         Self { share: Arc::clone(share), bytes: 0 }
     }
 
@@ -95,7 +95,7 @@ impl Held {
     ///
     /// # Errors
     /// RESOURCE_EXHAUSTED when there is no room for them; then it holds what it held.
-    pub(super) fn hold(&mut self, bytes: usize) -> Result<(), Status> {
+    pub(crate) fn hold(&mut self, bytes: usize) -> Result<(), Status> {
         let bytes = bytes as u64;
         if bytes > self.bytes {
             self.share.take(bytes - self.bytes)?;

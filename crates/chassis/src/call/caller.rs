@@ -55,6 +55,11 @@ impl Caller {
         Self { peer, share, ending: AtomicU8::new(0), told: Notify::new() }
     }
 
+    /// What it may have of the server's memory.
+    pub(crate) fn share(&self) -> &Arc<Share> {
+        &self.share
+    }
+
     /// Why its calls have to end now; the first reason stands.
     pub(crate) fn ending(&self) -> Option<Ending> {
         match self.ending.load(Relaxed) {

@@ -16,7 +16,9 @@ pub(super) const ACCEPTED: HeaderValue = HeaderValue::from_static("identity,gzip
 
 /// A frame of zstd that wants a larger window than this, 8 MiB, is refused, as RFC 8878 (3.1.1.1.2) advises: the window is
 /// memory, and a few bytes can ask for gigabytes.
-const ZSTD_WINDOW_LOG: u32 = 23;
+pub(super) const ZSTD_WINDOW_LOG: u32 = 23;
+/// How zstd says so: its number of the error does not reach us.
+const ZSTD_WINDOW_FAULT: &str = "Frame requires too much memory for decoding";
 /// A server's time is dearer than the last percent of size.
 const ZSTD_LEVEL: i32 = 1;
 
@@ -36,6 +38,8 @@ pub(crate) enum Encoding {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unpack {
     TooLarge,
+    /// A frame of zstd wants more memory than it may.
+    WindowTooLarge,
     Damaged,
 }
 
@@ -103,6 +107,7 @@ impl Encoding {
         match io::copy(&mut content.take(u64::from(limit) + 1), &mut out.writer()) {
             Ok(size) if size > u64::from(limit) => Err(Unpack::TooLarge),
             Ok(_) => Ok(()),
+            Err(error) if self == Self::Zstd && error.to_string() == ZSTD_WINDOW_FAULT => Err(Unpack::WindowTooLarge),
             Err(_) => Err(Unpack::Damaged),
         }
     }
@@ -162,11 +167,13 @@ mod tests {
 
     #[test]
     fn a_zstd_frame_that_wants_a_huge_window_is_refused() {
-        // Magic, a descriptor without content size, a window of 2^41 bytes, an empty last block.
-        assert_eq!(
-            unpacked(Encoding::Zstd, &[0x28, 0xb5, 0x2f, 0xfd, 0, 0xf8, 1, 0, 0], 1 << 20),
-            Err(Unpack::Damaged)
-        );
+        // Magic, a descriptor without content size, a window of so many bytes, an empty last block.
+        let unpacked = |window| unpacked(Encoding::Zstd, &[0x28, 0xb5, 0x2f, 0xfd, 0, window, 1, 0, 0], 1 << 20);
+        for (window, bytes) in [(0x88, 1_u64 << 27), (0x70, 1 << 24), (0x69, 9 << 20)] {
+            assert_eq!(unpacked(window), Err(Unpack::WindowTooLarge), "{bytes}");
+        }
+        assert_eq!(unpacked(0x68), Ok(BytesMut::new()), "8 MiB");
+        assert_eq!(unpacked(0xf8), Err(Unpack::WindowTooLarge), "2^41 bytes");
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub(crate) struct Frames {
     prefix: [u8; PREFIX],
     /// Bytes of the prefix already seen.
     have: usize,
+    /// Messages that have begun.
+    messages: u64,
 }
 
 impl Frames {
@@ -47,6 +49,7 @@ impl Frames {
                     None => return Ok(()),
                 },
             };
+            self.messages += 1;
             self.size = u32::from_be_bytes(size);
             self.left = self.size;
             if flag > u8::from(compressed) {
@@ -56,6 +59,11 @@ impl Frames {
                 return Err(Fault::TooLarge(self.size));
             }
         }
+    }
+
+    /// Messages whose prefixes have been seen.
+    pub(crate) fn messages(&self) -> u64 {
+        self.messages
     }
 
     /// Bytes that were taken of a message that is not whole yet, its prefix included.

@@ -7,7 +7,7 @@ use crate::{
     panics::Panic,
     service::Erased,
     status,
-    trace::{About, CallSpan},
+    trace::{CallSpan, Labels},
 };
 use http::{HeaderMap, HeaderValue};
 use opentelemetry::ContextGuard;
@@ -20,6 +20,7 @@ pub(crate) struct Method {
     pub(crate) service: Option<Arc<dyn Erased>>,
     pub(crate) service_name: String,
     pub(crate) name: String,
+    pub(crate) client_streaming: bool,
     pub(crate) server_streaming: bool,
     pub(crate) class: Class,
     /// Where a place is asked for; none for calls that need no place.
@@ -97,13 +98,13 @@ impl Meter {
         method.counters.start();
         let started = Instant::now();
         let deadline = limit.and_then(|limit| started.checked_add(limit));
-        let about = About {
+        let labels = Labels::Rpc {
             service: &method.service_name,
             method: &method.name,
             request_id: request_id.as_str(),
             peer: &caller.peer,
         };
-        let (trace, span) = method.tracer.begin(traced, &about);
+        let (trace, span) = method.tracer.begin(traced, &labels);
         let call = campus_call::Call::builder(request_id, Arc::clone(&caller.peer)).trace(trace);
         Self {
             method: Arc::clone(method),

@@ -14,7 +14,7 @@ mod request;
 mod timeout;
 
 pub(crate) use admission::{Admission, Class, Desk};
-pub(crate) use buffers::{Buffers, Share};
+pub(crate) use buffers::{Buffers, Held, Share};
 pub(crate) use caller::{Caller, Ending};
 pub(crate) use encoding::Encoding;
 pub(crate) use method::{Limits, Meter, Method};
@@ -87,8 +87,7 @@ impl Call {
         }
         let begun = panics::contain(|| {
             let _entered = meter.enter();
-            let limit = meter.method.limits.message_in;
-            let request = request.map(|body| RequestBody::new(body, limit, encoding, &meter.caller.share));
+            let request = request.map(|body| RequestBody::new(body, &meter.method, encoding, &meter.caller.share));
             meter.method.service.as_ref().map(|service| service.call(request))
         });
         match begun {

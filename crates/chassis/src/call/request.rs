@@ -1,9 +1,9 @@
 //! The body of a request, as services receive it.
 
 use super::{
-    Encoding, Share,
+    Encoding, Method, Share,
     buffers::Held,
-    encoding::Unpack,
+    encoding::{Unpack, ZSTD_WINDOW_LOG},
     frames::{Fault, Frames, PREFIX, messages},
 };
 use crate::status;
@@ -28,6 +28,8 @@ pub struct RequestBody {
     inner: Incoming,
     frames: Frames,
     limit: u32,
+    /// Messages there may be.
+    most: u64,
     encoding: Option<Encoding>,
     /// Whole messages, still to be unpacked.
     packed: Bytes,
@@ -40,10 +42,21 @@ pub struct RequestBody {
 }
 
 impl RequestBody {
-    /// Bytes a single message may have: `limit`. `encoding` is what compressed ones are compressed by.
-    pub(crate) fn new(inner: Incoming, limit: u32, encoding: Option<Encoding>, share: &Arc<Share>) -> Self {
+    /// Of a call of `method`; `encoding` is what compressed messages are compressed by.
+    pub(crate) fn new(inner: Incoming, method: &Method, encoding: Option<Encoding>, share: &Arc<Share>) -> Self {
         let (frames, begun, held) = (Frames::default(), BytesMut::new(), Held::nothing(share));
-        Self { inner, frames, limit, encoding, packed: Bytes::new(), begun, next: None, held }
+        let most = if method.client_streaming { u64::MAX } else { 1 };
+        Self {
+            inner,
+            frames,
+            limit: method.limits.message_in,
+            most,
+            encoding,
+            packed: Bytes::new(),
+            begun,
+            next: None,
+            held,
+        }
     }
 
     /// Takes what came; gives what can be passed on.
@@ -52,6 +65,9 @@ impl RequestBody {
             Fault::TooLarge(size) => status::request_too_large(size, self.limit),
             Fault::Flag(flag) => status::bad_flag(flag),
         })?;
+        if self.frames.messages() > self.most {
+            return Err(status::too_many_messages());
+        }
         let rest = data.split_off(data.len().saturating_sub(self.frames.begun()));
         if data.is_empty() {
             self.begun.extend_from_slice(&rest);
@@ -85,6 +101,7 @@ impl RequestBody {
             if packed {
                 encoding.unpack(message, self.limit, &mut out).map_err(|unpack| match unpack {
                     Unpack::TooLarge => status::unpacked_too_large(self.limit),
+                    Unpack::WindowTooLarge => status::window_too_large(ZSTD_WINDOW_LOG),
                     Unpack::Damaged => status::bad_compression(),
                 })?;
             } else {

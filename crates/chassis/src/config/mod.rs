@@ -1,10 +1,12 @@
 //! Reads settings: defaults, then a file, then the environment, then overrides; each later one wins.
 
+mod file;
 mod known;
 mod list;
 mod range;
 mod units;
 
+pub use file::read_file;
 pub use list::List;
 pub use range::{Measure, OutOfRange, Range, check};
 pub(crate) use units::deserialize_address;
@@ -19,6 +21,9 @@ use std::path::{Path, PathBuf};
 /// What a variable that holds a setting begins with: `CAMPUS__SERVER__LISTEN` is `server.listen`. Names with a single
 /// underscore (Kubernetes sets `CAMPUS_SERVICE_PORT` and the like) are none of ours.
 pub const ENVIRONMENT_PREFIX: &str = "CAMPUS__";
+
+/// No file of settings is larger.
+const MOST: ByteSize = ByteSize::mib(1);
 
 /// Where settings come from, the weakest first.
 #[derive(Clone, Debug, Default)]
@@ -73,6 +78,17 @@ pub enum ConfigError {
         /// What was expected.
         reason: String,
     },
+    /// The value makes no sense.
+    #[error("setting {} in {origin} is {}: {}", fault.setting, fault.value, fault.possible)]
+    Refused {
+        /// The file, the variable or the flag.
+        origin: String,
+        /// Which setting, and what is wrong.
+        fault: OutOfRange,
+    },
+    /// As it is by default, the setting does not go with another one.
+    #[error(transparent)]
+    Default(OutOfRange),
 }
 
 /// One value as a source gives it.
@@ -87,6 +103,17 @@ struct Given {
 /// # Errors
 /// [`ConfigError`] for an unreadable file, a name that `C::default()` does not have when serialized, or a value of the wrong type.
 pub fn load<C: Serialize + DeserializeOwned + Default>(sources: Sources) -> Result<C, ConfigError> {
+    load_checked(sources, |_| Ok(()))
+}
+
+/// As [`load`], and says of what `check` refuses where it came from.
+///
+/// # Errors
+/// As [`load`], and of `check`.
+pub fn load_checked<C: Serialize + DeserializeOwned + Default>(
+    sources: Sources,
+    check: impl FnOnce(&mut C) -> Result<(), OutOfRange>,
+) -> Result<C, ConfigError> {
     let mut given = Vec::new();
     if let Some(path) = &sources.file {
         from_file(path, &mut given)?;
@@ -105,7 +132,12 @@ pub fn load<C: Serialize + DeserializeOwned + Default>(sources: Sources) -> Resu
     for g in &given {
         builder = builder.set_override(&g.key, g.value.clone()).map_err(|e| explain(&e, &given))?;
     }
-    builder.build().and_then(Config::try_deserialize).map_err(|e| explain(&e, &given))
+    let mut settings = builder.build().and_then(Config::try_deserialize).map_err(|e| explain(&e, &given))?;
+    check(&mut settings).map_err(|fault| match given.iter().rev().find(|g| g.key == fault.setting) {
+        Some(g) => ConfigError::Refused { origin: g.origin.clone(), fault },
+        None => ConfigError::Default(fault),
+    })?;
+    Ok(settings)
 }
 
 fn from_file(path: &Path, given: &mut Vec<Given>) -> Result<(), ConfigError> {
@@ -114,7 +146,7 @@ fn from_file(path: &Path, given: &mut Vec<Given>) -> Result<(), ConfigError> {
     if !path.extension().is_some_and(|e| ["toml", "yaml", "yml"].iter().any(|known| e.eq_ignore_ascii_case(known))) {
         return Err(fail("the name must end in .toml, .yaml or .yml".to_owned()));
     }
-    if let Err(e) = std::fs::metadata(path) {
+    if let Err(e) = read_file(path, MOST) {
         return Err(fail(e.to_string()));
     }
     let values = File::from(path).collect().map_err(|e| match e {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{fmt, net::SocketAddr, str::FromStr, time::Duration};
 
-/// A duration written as `500ms`, `20s`, `5m`, `2h` or joined as `1m30s`.
+/// A duration written as `500ms`, `20s`, `5m`, `2h` or joined as `1m30s`; also `0`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HumanDuration(pub Duration);
 
@@ -94,6 +94,10 @@ impl FromStr for HumanDuration {
     fn from_str(text: &str) -> Result<Self, BadUnit> {
         let bad = || BadUnit(DURATION);
         let (mut rest, mut total) = (text.trim(), 0_u64);
+        // Nothing is nothing in every unit.
+        if rest == "0" {
+            return Ok(Self::default());
+        }
         if rest.is_empty() {
             return Err(bad());
         }
@@ -197,7 +201,9 @@ mod tests {
 
     #[test]
     fn durations_are_read_and_written_in_human_units() {
-        for (text, milliseconds) in [("500ms", 500), ("20s", 20_000), ("1m30s", 90_000), ("2h", 7_200_000), ("0s", 0)] {
+        for (text, milliseconds) in
+            [("500ms", 500), ("20s", 20_000), ("1m30s", 90_000), ("2h", 7_200_000), ("0s", 0), ("0", 0)]
+        {
             assert_eq!(text.parse::<HumanDuration>().unwrap(), HumanDuration::millis(milliseconds), "{text}");
         }
         assert_eq!(HumanDuration::secs(120).to_string(), "2m");
@@ -207,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_duration_without_a_unit_is_refused() {
-        for text in ["20", "", "s", "20x", "-1s", "1.5s", "20s5", "99999999999999999999s"] {
+        for text in ["20", "00", "", "s", "20x", "-1s", "1.5s", "20s5", "99999999999999999999s"] {
             assert!(text.parse::<HumanDuration>().is_err(), "{text:?}");
         }
     }

@@ -138,16 +138,6 @@ impl Shards {
         })
     }
 
-    fn closed(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
-        let (name, help, kind) = (bare(names::CLOSED, MetricType::Counter), "Connections closed", MetricType::Counter);
-        let mut metric = encoder.encode_descriptor(name, help, None, kind)?;
-        for (i, reason) in Closed::NAMES.iter().enumerate() {
-            let count = self.traffic.iter().filter_map(|t| t.closed.get(i)).map(|n| n.load(Relaxed)).sum();
-            encode(&mut metric, &[("reason", *reason)], kind, count)?;
-        }
-        Ok(())
-    }
-
     fn histogram(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         let help = "Time from the head of a request to the end of its reply";
         let mut metric = encoder.encode_descriptor(names::HANDLING, help, None, MetricType::Histogram)?;
@@ -164,11 +154,11 @@ impl Shards {
 }
 
 /// The name without the suffix that the encoder adds to counters.
-fn bare(name: &str, kind: MetricType) -> &str {
+pub(super) fn bare(name: &str, kind: MetricType) -> &str {
     if matches!(kind, MetricType::Counter) { name.trim_end_matches("_total") } else { name }
 }
 
-fn encode(
+pub(super) fn encode(
     metric: &mut prometheus_client::encoding::MetricEncoder<'_>,
     labels: &impl EncodeLabelSet,
     kind: MetricType,
@@ -179,6 +169,17 @@ fn encode(
         MetricType::Counter => metric.encode_counter::<NoLabelSet, _, f64>(&value, None),
         _ => metric.encode_gauge(&value),
     }
+}
+
+/// Connections closed, by reason.
+pub(super) fn closed(e: &mut DescriptorEncoder<'_>, name: &str, traffic: &[Arc<Traffic>]) -> Result<(), Error> {
+    let (name, help, kind) = (bare(name, MetricType::Counter), "Connections closed", MetricType::Counter);
+    let mut metric = e.encode_descriptor(name, help, None, kind)?;
+    for (i, reason) in Closed::NAMES.iter().enumerate() {
+        let count = traffic.iter().filter_map(|t| t.closed.get(i)).map(|n| n.load(Relaxed)).sum();
+        encode(&mut metric, &[("reason", *reason)], kind, count)?;
+    }
+    Ok(())
 }
 
 /// A figure without labels.
@@ -231,7 +232,7 @@ impl Collector for Shards {
             #[expect(clippy::cast_precision_loss, reason = "Prometheus values are doubles")]
             single(e, (name, help, kind), value as f64)?;
         }
-        self.closed(e)?;
+        closed(e, names::CLOSED, &self.traffic)?;
         let draining = self.drain.get().map_or(0.0, |begun| begun.elapsed().as_secs_f64());
         single(e, (names::DRAINING, "Time since the server was told to stop; 0 before", Gauge), draining)?;
         Ok(())

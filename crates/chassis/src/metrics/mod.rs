@@ -4,9 +4,11 @@ mod calls;
 mod counters;
 pub mod names;
 mod process;
+mod web;
 
 pub(crate) use calls::{Labels, Shards};
 pub(crate) use counters::{Closed, Counters, Traffic};
+pub(crate) use web::{WebCounters, WebShards};
 
 use crate::BuildInfo;
 use prometheus_client::{
@@ -27,12 +29,15 @@ use std::{
 pub struct Metrics(Arc<Mutex<Registry>>);
 
 impl Metrics {
-    pub(crate) fn new(build: &BuildInfo, shards: Shards) -> Self {
+    pub(crate) fn new(build: &BuildInfo, shards: Shards, web: Option<WebShards>) -> Self {
         let mut registry = Registry::default();
         let labels =
             vec![("service", build.name.clone()), ("version", build.version.clone()), ("commit", build.commit.clone())];
         registry.register(names::BUILD.trim_end_matches("_info"), "What is running", Info::new(labels));
         registry.register_collector(Box::new(shards));
+        if let Some(web) = web {
+            registry.register_collector(Box::new(web));
+        }
         registry.register_collector(Box::new(process::Process));
         Self(Arc::new(Mutex::new(registry)))
     }

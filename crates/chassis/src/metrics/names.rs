@@ -34,6 +34,27 @@ pub const STREAMS: &str = "grpc_server_streams";
 pub const RECEIVED: &str = "grpc_server_received_bytes_total";
 /// Bytes written to connections, HTTP/2 framing included.
 pub const SENT: &str = "grpc_server_sent_bytes_total";
+/// Requests that are no gRPC, ended, by `http_request_method`, `http_route` and `http_response_status_code`; 499 is one
+/// that its client left before it was answered.
+pub const REQUESTS: &str = "http_server_requests_total";
+/// Histogram: from the head of the request to the last byte given to the connection.
+pub const REQUEST_DURATION: &str = "http_server_request_duration_seconds";
+/// Requests begun and not ended.
+pub const ACTIVE_REQUESTS: &str = "http_server_active_requests";
+/// Requests refused because there were as many as there may be.
+pub const REQUESTS_REFUSED: &str = "http_server_requests_refused_total";
+/// Panics contained to their request.
+pub const REQUEST_PANICS: &str = "http_server_panics_total";
+/// Open connections on the web port.
+pub const WEB_CONNECTIONS: &str = "http_server_connections";
+/// Connections taken in.
+pub const WEB_ACCEPTED: &str = "http_server_connections_accepted_total";
+/// Connections closed, by `reason`.
+pub const WEB_CLOSED: &str = "http_server_connections_closed_total";
+/// Bytes read from connections, framing included.
+pub const WEB_RECEIVED: &str = "http_server_received_bytes_total";
+/// Bytes written to connections, framing included.
+pub const WEB_SENT: &str = "http_server_sent_bytes_total";
 /// Time since the server was told to stop; 0 before.
 pub const DRAINING: &str = "grpc_server_draining_seconds";
 /// TLS handshakes that were done.

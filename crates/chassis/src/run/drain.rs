@@ -76,14 +76,14 @@ impl App {
         mut waits: Waits,
     ) -> Result<(), RunError> {
         let begun = Instant::now();
-        let Self { server, figures, health, on_drain, grpc, admin_port, .. } = self;
+        let Self { server, figures, health, on_drain, listeners, admin_port, .. } = self;
         health.drain();
         figures.drain_begins();
         let delay = if waits.prompt { Duration::ZERO } else { server.drain_delay.get() };
         tracing::info!(calls.in_flight = figures.in_flight(), drain.delay_ms = millis(delay), "draining");
         waits.wait(delay, std::future::pending()).await;
         entry.close().await;
-        drop(grpc);
+        drop(listeners);
         enter(&shards, Phase::Drain);
         run_hooks(on_drain);
         let mut gone =

@@ -1,6 +1,9 @@
 //! The way in: a task that takes connections until it is told that no more shall come.
 
-use crate::{serve::Places, transport::Stream};
+use crate::{
+    serve::Places,
+    transport::{Port, Stream},
+};
 use campus_call::Peer;
 use futures_util::{FutureExt, StreamExt};
 use std::{pin::pin, sync::Arc};
@@ -52,9 +55,9 @@ where
             next = incoming.next() => next,
         };
         let Some((stream, peer)) = next else { return };
-        places.give(stream, peer);
+        places.give(stream, peer, Port::Grpc);
     }
     while let Some(Some((stream, peer))) = incoming.next().now_or_never() {
-        places.give(stream, peer);
+        places.give(stream, peer, Port::Grpc);
     }
 }

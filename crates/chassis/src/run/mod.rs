@@ -68,7 +68,8 @@ impl App {
     {
         let started = std::mem::take(&mut self.shards).into_iter().enumerate().map(|(i, shard)| shard.start(i));
         let shards = started.collect::<io::Result<Vec<Running>>>()?;
-        let listeners = std::mem::take(&mut self.grpc).into_iter().map(Listener::start).collect::<io::Result<_>>()?;
+        let listeners =
+            std::mem::take(&mut self.listeners).into_iter().map(Listener::start).collect::<io::Result<_>>()?;
         let places = self.places(&shards);
         let entry = Entry::open(|closed| accept(listeners, places.clone(), closed));
         let mut helpers = vec![self.serve_admin(&shards)?, self.ask_readiness()];
@@ -124,6 +125,7 @@ impl App {
             service.version = self.build.version,
             service.commit = self.build.commit,
             grpc.address = %self.grpc_addresses,
+            web.address = %self.web_addresses,
             admin.address = %self.admin_addr,
             shards = shards.len(),
             "listening"

@@ -15,8 +15,9 @@ pub(crate) async fn accept(listeners: Vec<Accepting>, places: Places, closed: Cl
     future::join_all(listeners.into_iter().map(|listener| accept_at(listener, &places, closed.clone()))).await;
 }
 
-async fn accept_at(mut listener: Accepting, places: &Places, mut closed: impl Future<Output = ()> + Unpin) {
-    let mut failing = false;
+async fn accept_at(listener: Accepting, places: &Places, mut closed: impl Future<Output = ()> + Unpin) {
+    let (mut failing, port) = (false, listener.port);
+    let mut listener = listener.socket;
     loop {
         let accepted = tokio::select! {
             biased;
@@ -26,7 +27,7 @@ async fn accept_at(mut listener: Accepting, places: &Places, mut closed: impl Fu
         match accepted {
             Ok((stream, peer)) => {
                 failing = false;
-                places.give(stream, Arc::new(peer));
+                places.give(stream, Arc::new(peer), port);
             }
             Err(error) if of_one_connection(&error) => {}
             Err(error) => {
@@ -38,7 +39,7 @@ async fn accept_at(mut listener: Accepting, places: &Places, mut closed: impl Fu
         }
     }
     for (stream, peer) in listener.close() {
-        places.give(stream, Arc::new(peer));
+        places.give(stream, Arc::new(peer), port);
     }
 }
 

@@ -11,6 +11,8 @@ const PREFACE: u64 = 33;
 const EVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 /// A connection is found idle at most so much of its limit too late.
 const IDLE_TICKS: u32 = 8;
+/// The head of a request of HTTP/1.1 is found late at most so much of its limit too late.
+const HEAD_TICKS: u32 = 2;
 /// How long a client that was asked to leave may be silent before it is taken for gone: a call that is on its way meanwhile
 /// is served, a reply arrives. At the stop it is `flush_limit`.
 const LINGER: Duration = Duration::from_secs(5);
@@ -57,6 +59,8 @@ pub(super) struct Clock {
     draining: bool,
     /// When the calls of a connection that was asked to leave have to end.
     cut: Instant,
+    /// When a request whose head has begun must be there, where it is looked after here.
+    head: Option<Instant>,
     /// There was no call from then on, as far as was looked.
     quiet: Instant,
     calls: u64,
@@ -87,6 +91,7 @@ impl Clock {
             received: 0,
             draining: false,
             cut: after(now, EVER),
+            head: None,
             quiet: now,
             calls: 0,
         }
@@ -149,7 +154,12 @@ impl Clock {
 
     /// Looks at a connection that serves: whether it is old, or idle, or has not even begun.
     fn look(&mut self, activity: &Activity, now: Instant) -> Act {
-        if now >= self.greeting && activity.received() < PREFACE {
+        if now >= self.greeting && activity.calls() == 0 && activity.received() < PREFACE {
+            self.why = Some(Closed::Handshake);
+            return Act::Close;
+        }
+        self.head = if activity.in_head() { self.head.or(Some(after(now, self.plan.handshake_limit))) } else { None };
+        if self.head.is_some_and(|head| now >= head) {
             self.why = Some(Closed::Handshake);
             return Act::Close;
         }
@@ -167,7 +177,8 @@ impl Clock {
         }
         let tick = self.plan.max_idle.map_or(EVER, |idle| idle / IDLE_TICKS).max(TICK);
         let greeting = if now < self.greeting { self.greeting } else { self.old };
-        self.alarm = self.old.min(idle).min(greeting).min(after(now, tick));
+        let head = if activity.framed { self.old } else { after(now, self.plan.handshake_limit / HEAD_TICKS) };
+        self.alarm = self.old.min(idle).min(greeting).min(head).min(after(now, tick));
         Act::Nothing
     }
 }

@@ -1,11 +1,11 @@
 //! Takes each request of a connection to its method.
 
-use super::activity::Activity;
+use super::activity::{Activity, Open};
 use crate::{
     call::{Call, ReplyBody},
-    status,
+    status, web,
 };
-use http::{HeaderMap, Method as Verb, Request, Response, StatusCode, header};
+use http::{HeaderMap, Method as Verb, Request, Response, StatusCode, Version, header};
 use hyper::{body::Incoming, service::Service};
 use std::{cell::Cell, convert::Infallible, sync::Arc};
 use tokio::time::Instant;
@@ -54,6 +54,24 @@ impl Service<Request<Incoming>> for Dispatch {
         let (call, deadline) = Call::begin(method, &self.0.caller, refusal, request);
         DEADLINE.set(deadline);
         call
+    }
+}
+
+/// As [`Dispatch`], for the connections of web addresses.
+pub(super) struct DispatchWeb(pub(super) Arc<Activity>, pub(super) Arc<web::Web>);
+
+impl Service<Request<Incoming>> for DispatchWeb {
+    type Response = Response<web::ReplyBody>;
+    type Error = Infallible;
+    type Future = web::Call;
+
+    fn call(&self, request: Request<Incoming>) -> web::Call {
+        self.0.call();
+        DEADLINE.set(None);
+        let refusal = (!self.0.allowed).then(|| status::peer_not_allowed(&self.0.caller.peer));
+        // A stream of HTTP/2 counts as open by itself.
+        let open = (request.version() < Version::HTTP_2).then(|| Open::new(&self.0));
+        web::Call::begin(&self.1, &self.0.caller, refusal, request, open)
     }
 }
 

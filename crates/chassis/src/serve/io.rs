@@ -6,6 +6,7 @@ use super::{
     pings::Pings,
 };
 use crate::transport::Io;
+use bytes::BytesMut;
 use std::{
     io::{self, IoSlice},
     pin::Pin,
@@ -21,18 +22,28 @@ use tokio::{
 const PREFACE: usize = 24;
 /// Marks the answer to a PING.
 const ACK: u8 = 1;
+/// The first byte of the PING by which h2 learns that the client has heard of the first GOAWAY; no other of its PINGs has it.
+const HEARD: u8 = 0x0b;
+/// What the first GOAWAY names as the last stream (RFC 9113, 6.8).
+const ANY_STREAM: u32 = u32::MAX >> 1;
 /// GOAWAY with ENHANCE_YOUR_CALM; all streams may have been served, so none of them may be repeated unasked.
 const CALM: &[u8; 31] = b"\0\0\x16\x07\0\0\0\0\0\x7f\xff\xff\xff\0\0\0\x0btoo_many_pings";
 
 /// A connection whose frames are followed.
 pub(super) struct Counted {
     io: Io,
+    /// What was read already, to be read again.
+    begun: BytesMut,
     activity: Arc<Activity>,
     incoming: Frames,
     outgoing: Frames,
     pings: Pings,
-    /// The last stream that is served, as the last GOAWAY has told the client.
+    /// PINGs of the server that the client has not answered yet.
+    asked: u32,
+    /// The last stream that is served, as the last GOAWAY says.
     last_stream: Option<u32>,
+    /// The last stream that the client has opened.
+    opened: u32,
     /// Set when the client has pinged too often: what it sends is thrown away from then on, and it is told nothing more
     /// than these bytes.
     last_words: Option<&'static [u8]>,
@@ -41,25 +52,53 @@ pub(super) struct Counted {
 }
 
 impl Counted {
-    pub(super) fn new(io: Io, activity: Arc<Activity>) -> Self {
+    pub(super) fn new(io: Io, begun: BytesMut, activity: Arc<Activity>) -> Self {
         let (incoming, outgoing) = (Frames::after(PREFACE), Frames::default());
-        let pings = Pings::default();
-        Self { io, activity, incoming, outgoing, pings, last_stream: None, last_words: None, silence: None }
+        Self {
+            io,
+            begun,
+            activity,
+            incoming,
+            outgoing,
+            pings: Pings::default(),
+            asked: 0,
+            last_stream: None,
+            opened: 0,
+            last_words: None,
+            silence: None,
+        }
     }
 
     /// Follows what was read. A client may have opened a stream before it hears of a GOAWAY that leaves it out, and speak of
     /// its window: h2 takes such a WINDOW_UPDATE, unlike other frames of the stream, for an offence that ends the connection
-    /// with all its calls. So it is made a frame of no kind.
+    /// with all its calls. So it is made a frame of no kind. Which stream is the last is settled as soon as the client's
+    /// answer to the PING after the first GOAWAY is read, or else known when the second is written. An answer to a PING that
+    /// was never sent counts as a ping.
     fn came(&mut self, bytes: &mut [u8]) {
         self.activity.read(bytes.len() as u64);
+        if !self.activity.framed {
+            if !bytes.is_empty() && self.activity.idle() {
+                self.activity.head_begins();
+            }
+            return;
+        }
         let (mut pings, mut late, len) = (0, Vec::new(), bytes.len());
-        let last_stream = self.last_stream.unwrap_or(u32::MAX);
-        self.incoming.feed(bytes, |head, rest| {
-            pings += u32::from(head.kind == kind::PING && head.flags & ACK == 0);
-            if head.kind == kind::WINDOW_UPDATE && head.stream > last_stream {
+        let (mut last_stream, mut opened, mut asked) = (self.last_stream, self.opened, self.asked);
+        self.incoming.feed(bytes, |head, rest| match head.kind {
+            kind::HEADERS => opened = opened.max(head.stream),
+            kind::PING if head.flags & ACK == 0 || asked == 0 => pings += 1,
+            kind::PING => {
+                asked -= 1;
+                if last_stream == Some(ANY_STREAM) && rest.first() == Some(&HEARD) {
+                    last_stream = Some(opened);
+                }
+            }
+            kind::WINDOW_UPDATE if last_stream.is_some_and(|last| head.stream > last) => {
                 late.push((len - rest.len()).checked_sub(KIND_FROM_END));
             }
+            _ => {}
         });
+        (self.last_stream, self.opened, self.asked) = (last_stream, opened, asked);
         for place in late.into_iter().flatten() {
             if let Some(kind) = bytes.get_mut(place) {
                 *kind = kind::NONE;
@@ -76,11 +115,16 @@ impl Counted {
     /// Follows what was written out of `slices`.
     fn went<'a>(&mut self, written: usize, slices: impl IntoIterator<Item = &'a [u8]>) {
         self.activity.wrote(written as u64);
-        let (mut left, mut answered, mut last_stream) = (written, false, self.last_stream);
+        if !self.activity.framed {
+            return;
+        }
+        let (mut left, mut answered) = (written, false);
+        let (mut last_stream, mut asked) = (self.last_stream, self.asked);
         for slice in slices {
             let sent = slice.get(..left).unwrap_or(slice);
             self.outgoing.feed(sent, |head, rest| {
                 answered |= head.kind <= kind::HEADERS;
+                asked += u32::from(head.kind == kind::PING && head.flags & ACK == 0);
                 if let (kind::GOAWAY, Some(id)) = (head.kind, rest.first_chunk()) {
                     last_stream = Some(u32::from_be_bytes(*id));
                 }
@@ -90,7 +134,7 @@ impl Counted {
                 break;
             }
         }
-        self.last_stream = last_stream;
+        (self.last_stream, self.asked) = (last_stream, asked);
         if answered {
             self.pings.forgive();
         }
@@ -155,7 +199,12 @@ impl AsyncRead for Counted {
             return self.poll_drop(cx, buf);
         }
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        if self.begun.is_empty() {
+            ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        } else {
+            let begun = self.begun.len().min(buf.remaining());
+            buf.put_slice(&self.begun.split_to(begun));
+        }
         self.came(buf.filled_mut().get_mut(before..).unwrap_or_default());
         if self.last_words.is_some() {
             buf.set_filled(before);

@@ -10,9 +10,11 @@ mod io;
 mod pings;
 mod places;
 mod shard;
+mod sniff;
 mod stream;
 
 pub(crate) use accept::accept;
+pub(crate) use activity::Open;
 pub(crate) use places::Places;
 pub(crate) use shard::{Keepalive, Link, Plan, Running, Shard};
 

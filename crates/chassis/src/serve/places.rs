@@ -1,7 +1,7 @@
 //! Gives each connection to the shard with the fewest, as long as there is room.
 
 use super::{connection::refusal, shard::Link};
-use crate::transport::Stream;
+use crate::transport::{Port, Stream};
 use campus_call::Peer;
 use std::sync::{
     Arc,
@@ -20,15 +20,15 @@ pub(crate) struct Places {
 
 impl Places {
     /// Hands over a connection, or tells its client why not.
-    pub(crate) fn give(&self, stream: Stream, peer: Arc<Peer>) {
-        let least = self.shards.iter().min_by_key(|link| link.shard.traffic.open.load(Relaxed));
+    pub(crate) fn give(&self, stream: Stream, peer: Arc<Peer>, port: Port) {
+        let least = self.shards.iter().min_by_key(|link| link.shard.connections());
         let (Some(link), Ok(permit)) = (least, Arc::clone(&self.free).try_acquire_owned()) else {
             self.refused.fetch_add(1, Relaxed);
             tracing::debug!(client.address = %peer, "connection refused: too many");
-            stream.say(&refusal());
+            stream.say(&refusal(port));
             return;
         };
-        if let Err(peer) = link.give(stream, peer, permit) {
+        if let Err(peer) = link.give(stream, peer, port, permit) {
             self.refused.fetch_add(1, Relaxed);
             tracing::warn!(client.address = %peer, "connection refused: the shard does not keep up");
         }

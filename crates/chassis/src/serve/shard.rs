@@ -7,10 +7,17 @@ use super::{
 use crate::{
     call::{Buffers, Method},
     metrics::Traffic,
-    transport::{Allow, Stream},
+    transport::{Allow, Port, Stream},
+    web::Web,
 };
 use campus_call::Peer;
-use std::{collections::HashMap, fmt, io, sync::Arc, thread::JoinHandle, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt, io,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    thread::JoinHandle,
+    time::Duration,
+};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 /// How long tasks that were handed to other threads (`spawn_blocking`) may hold up the end of a shard.
@@ -53,6 +60,11 @@ pub(crate) struct Shard {
     pub(crate) unknown: Arc<Method>,
     pub(crate) services: Arc<[&'static str]>,
     pub(crate) traffic: Arc<Traffic>,
+    /// What answers at web addresses, if there are any.
+    pub(crate) web: Option<Arc<Web>>,
+    pub(crate) web_traffic: Arc<Traffic>,
+    /// Web connections of the whole server.
+    pub(crate) web_open: watch::Sender<usize>,
     pub(crate) buffers: Arc<Buffers>,
     pub(crate) phase: watch::Sender<Phase>,
     pub(crate) plan: Plan,
@@ -66,6 +78,21 @@ impl fmt::Debug for Shard {
 }
 
 impl Shard {
+    pub(crate) fn traffic(&self, port: Port) -> &Arc<Traffic> {
+        if port == Port::Web { &self.web_traffic } else { &self.traffic }
+    }
+
+    /// Open connections.
+    pub(crate) fn connections(&self) -> u64 {
+        self.traffic.open.load(Relaxed) + self.web_traffic.open.load(Relaxed)
+    }
+
+    /// Ends when no web connection is open on the whole server.
+    pub(super) async fn web_is_over(&self) {
+        // The sender lives as long as the shard.
+        let _ = self.web_open.subscribe().wait_for(|open| *open == 0).await;
+    }
+
     pub(crate) fn enter(&self, phase: Phase) {
         self.phase.send_replace(phase);
     }
@@ -150,8 +177,14 @@ impl Link {
     ///
     /// # Errors
     /// The peer, when the shard does not keep up.
-    pub(crate) fn give(&self, stream: Stream, peer: Arc<Peer>, permit: OwnedSemaphorePermit) -> Result<(), Arc<Peer>> {
-        let command = Command::Serve(stream, Arc::clone(&peer), Place::new(&self.shard, permit));
+    pub(crate) fn give(
+        &self,
+        stream: Stream,
+        peer: Arc<Peer>,
+        port: Port,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<(), Arc<Peer>> {
+        let command = Command::Serve(stream, Arc::clone(&peer), Place::new(&self.shard, port, permit));
         self.sender.try_send(command).map_err(|_| peer)
     }
 

@@ -25,11 +25,11 @@ impl Default for Tracer {
 
 /// What a span says of a call from its start.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct About<'a> {
-    pub(crate) service: &'a str,
-    pub(crate) method: &'a str,
-    pub(crate) request_id: &'a str,
-    pub(crate) peer: &'a Peer,
+pub(crate) enum Labels<'a> {
+    /// Of a gRPC call.
+    Rpc { service: &'a str, method: &'a str, request_id: &'a str, peer: &'a Peer },
+    /// Of a request that is none.
+    Web { method: &'a str, request_id: &'a str, peer: &'a Peer },
 }
 
 impl Tracer {
@@ -41,13 +41,13 @@ impl Tracer {
 
     /// Places a call in its trace, and begins its span if it is sampled. `headers` are those of a caller that traces.
     /// Whether a call is sampled costs no more than two random numbers; nothing is made of calls that are not.
-    pub(crate) fn begin(&self, headers: Option<&HeaderMap>, about: &About<'_>) -> (Option<Trace>, Option<CallSpan>) {
+    pub(crate) fn begin(&self, headers: Option<&HeaderMap>, labels: &Labels<'_>) -> (Option<Trace>, Option<CallSpan>) {
         let headers = headers.filter(|_| self.propagates);
         let parent = headers.and_then(context::parent);
         let Some(sampler) = self.sampler else { return (parent, None) };
         let trace_id = parent.map_or_else(|| fastrand::u128(1..), |parent| parent.trace_id);
         if sampler.samples(parent.map(|parent| parent.sampled), trace_id) {
-            let (trace, span) = CallSpan::begin(trace_id, parent.zip(headers), about);
+            let (trace, span) = CallSpan::begin(trace_id, parent.zip(headers), labels);
             return (Some(trace), Some(span));
         }
         let span_id = parent.map_or_else(|| fastrand::u64(1..), |parent| parent.span_id);

@@ -1,9 +1,13 @@
 //! Who may call: rules over what is known of the other end of a connection.
 
 use super::{Address, Listen};
-use crate::config::{BadUnit, List, OutOfRange};
+use crate::config::{List, OutOfRange};
 use campus_call::{Certificate, Peer, Transport};
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+    str::FromStr,
+};
 
 const FORM: &str = "cert:NAME, unix:uid=NUMBER, unix:gid=NUMBER, address:IP/BITS or in-process";
 
@@ -26,31 +30,77 @@ pub enum Rule {
 /// Callers that are allowed; none: everyone is.
 pub type Allow = List<Rule>;
 
-impl FromStr for Rule {
-    type Err = BadUnit;
+/// A text is no rule; says what is one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadRule {
+    /// It is nothing like one.
+    #[error("expected {FORM}")]
+    Form,
+    /// A star where it stands for nothing, or for more than it looks like.
+    #[error(
+        "expected cert:*.NAME, as in cert:*.example.org: a star stands for the whole first label of a DNS name, and nowhere \
+         else; to admit every client with a certificate, leave server.allow empty"
+    )]
+    Star,
+    /// An address where a network is expected.
+    #[error(
+        "{given} is an address within a network; write {network} for the network, or leave out what is behind the slash"
+    )]
+    Within {
+        /// As given.
+        given: String,
+        /// The rule of the whole network.
+        network: Rule,
+    },
+}
 
-    fn from_str(text: &str) -> Result<Self, BadUnit> {
+impl FromStr for Rule {
+    type Err = BadRule;
+
+    fn from_str(text: &str) -> Result<Self, BadRule> {
         let rule = match text.split_once(':') {
-            Some(("cert", name)) if !name.is_empty() => Some(Self::Certificate(name.to_owned())),
+            Some(("cert", name)) if !name.is_empty() => {
+                if name.strip_prefix("*.").unwrap_or(name).contains('*') || name == "*." {
+                    return Err(BadRule::Star);
+                }
+                Some(Self::Certificate(name.to_owned()))
+            }
             Some(("unix", id)) => match id.split_once('=') {
                 Some(("uid", id)) => id.parse().ok().map(Self::User),
                 Some(("gid", id)) => id.parse().ok().map(Self::Group),
                 _ => None,
             },
-            Some(("address", network)) => read_network(network),
+            Some(("address", network)) => return network_of(network),
             None if text == "in-process" => Some(Self::InProcess),
             _ => None,
         };
-        rule.ok_or(BadUnit(FORM))
+        rule.ok_or(BadRule::Form)
     }
 }
 
-fn read_network(text: &str) -> Option<Rule> {
+fn network_of(text: &str) -> Result<Rule, BadRule> {
     let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-    let address: IpAddr = address.parse().ok()?;
+    let address: IpAddr = address.parse().map_err(|_| BadRule::Form)?;
     let most = if address.is_ipv4() { 32 } else { 128 };
-    let bits = bits.map_or(Some(most), |bits| bits.parse().ok())?;
-    (bits <= most).then_some(Rule::Network(address, bits))
+    let bits = bits.map_or(Ok(most), str::parse).ok().filter(|bits| *bits <= most).ok_or(BadRule::Form)?;
+    let network = Rule::Network(first_of(address, bits), bits);
+    if network != Rule::Network(address, bits) {
+        return Err(BadRule::Within { given: format!("address:{text}"), network });
+    }
+    Ok(match (address.to_canonical(), bits.checked_sub(96)) {
+        // Callers of version 4 are known by that, however they are written.
+        (v4 @ IpAddr::V4(_), Some(bits)) if address.is_ipv6() => Rule::Network(v4, bits),
+        _ => network,
+    })
+}
+
+/// The address with all but its first bits zero.
+fn first_of(address: IpAddr, bits: u8) -> IpAddr {
+    let rest = |width: u8| u32::from(width.saturating_sub(bits));
+    match address {
+        IpAddr::V4(v4) => (v4.to_bits() & u32::MAX.checked_shl(rest(32)).unwrap_or(0)).to_be_bytes().into(),
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & u128::MAX.checked_shl(rest(128)).unwrap_or(0)).into(),
+    }
 }
 
 impl fmt::Display for Rule {
@@ -134,15 +184,7 @@ fn is_dns_name(shown: &str, name: &str) -> bool {
 }
 
 fn is_within(address: IpAddr, network: IpAddr, bits: u8) -> bool {
-    let (address, network, width) = match (address, network) {
-        (IpAddr::V4(address), IpAddr::V4(network)) => (address.to_bits().into(), network.to_bits().into(), 32),
-        (IpAddr::V6(address), IpAddr::V6(network)) => (address.to_bits(), network.to_bits(), 128),
-        _ => return false,
-    };
-    let (address, network): (u128, u128) = (address, network);
-    let host_bits = u32::from(width - bits);
-    // A shift by all 128 bits leaves nothing to compare.
-    (address ^ network).checked_shr(host_bits).unwrap_or(0) == 0
+    address.is_ipv4() == network.is_ipv4() && first_of(address, bits) == first_of(network, bits)
 }
 
 #[cfg(test)]
@@ -176,6 +218,9 @@ mod tests {
             ("address:2001:db8::/32", "[2001:db8:1::1]", true),
             ("address:2001:db8::/32", "[2001:db9::1]", false),
             ("address:10.0.0.0/8", "[::ffff:10.0.0.1]", true),
+            ("address:::ffff:10.0.0.7", "10.0.0.7", true),
+            ("address:::ffff:10.0.0.0/104", "10.255.0.1", true),
+            ("address:::ffff:10.0.0.0/104", "11.0.0.1", false),
         ] {
             assert_eq!(allow(rule).admits(&from(address)), admitted, "{rule} {address}");
         }
@@ -222,6 +267,20 @@ mod tests {
     fn what_is_no_rule_is_refused() {
         for text in ["cert:", "unix:1", "unix:uid=x", "address:10.0.0.0/33", "address:x", "in-process:x", "everyone"] {
             assert!(text.parse::<Rule>().is_err(), "{text}");
+        }
+        for text in ["cert:*", "cert:*.", "cert:a.*.org", "cert:**.org", "cert:*.*.org", "cert:*a.org"] {
+            let why = text.parse::<Rule>().unwrap_err().to_string();
+            assert!(why.starts_with("expected cert:*.NAME, as in cert:*.example.org"), "{text}: {why}");
+        }
+        for (text, network) in [
+            ("address:10.1.2.3/8", "address:10.0.0.0/8"),
+            ("address:10.0.0.1/0", "address:0.0.0.0/0"),
+            ("address:2001:db8::1/32", "address:2001:db8::/32"),
+            ("address:::ffff:1.2.3.4/64", "address:::/64"),
+        ] {
+            let line = text.parse::<Rule>().unwrap_err().to_string();
+            let expected = format!("{text} is an address within a network; write {network} for the network, or ");
+            assert!(line.starts_with(&expected), "{line}");
         }
         for text in ["cert:*.a.b", "unix:uid=0", "unix:gid=1", "address:10.0.0.0/8", "in-process"] {
             assert_eq!(text.parse::<Rule>().unwrap().to_string(), text);

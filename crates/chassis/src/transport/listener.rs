@@ -1,12 +1,12 @@
 //! Sockets that are listened on.
 
 use super::{
-    Address, Listen, Stream,
+    Address, Listen, Port, Stream,
     tls::Tls,
     unix::{self, SocketFile},
 };
 use campus_call::{Peer, Transport, UnixCredentials};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Type};
 use std::{io, net::SocketAddr, sync::Arc};
 use tokio::io::DuplexStream;
 
@@ -17,6 +17,7 @@ const BACKLOG: i32 = 1024;
 #[derive(Debug)]
 pub(crate) struct Listener {
     pub(crate) address: Address,
+    pub(crate) port: Port,
     socket: Bound,
 }
 
@@ -30,7 +31,13 @@ enum Bound {
 
 impl Listener {
     /// Binds `address`, one of `all`. TCP connections are encrypted if there is `tls`; a Unix socket gets the `mode`.
-    pub(crate) fn bind(address: &Address, all: &Listen, tls: Option<&Arc<Tls>>, mode: u32) -> io::Result<Self> {
+    pub(crate) fn bind(
+        port: Port,
+        address: &Address,
+        all: &Listen,
+        tls: Option<&Arc<Tls>>,
+        mode: u32,
+    ) -> io::Result<Self> {
         let (address, socket) = match address {
             Address::Tcp(address) => {
                 let listener = tcp(*address, all)?;
@@ -42,30 +49,28 @@ impl Listener {
             }
             Address::InProcess(name) => (address.clone(), Bound::InProcess(campus_inprocess::Listener::bind(name)?)),
         };
-        Ok(Self { address, socket })
+        Ok(Self { address, port, socket })
     }
 
     /// Begins to accept, on this thread's event loop.
     pub(crate) fn start(self) -> io::Result<Accepting> {
-        Ok(match self.socket {
-            Bound::Tcp(listener, tls) => Accepting::Tcp(tokio::net::TcpListener::from_std(listener)?, tls),
-            Bound::Unix(file, listener) => Accepting::Unix(file, tokio::net::UnixListener::from_std(listener)?),
-            Bound::InProcess(listener) => Accepting::InProcess(listener),
-        })
+        let socket = match self.socket {
+            Bound::Tcp(listener, tls) => Socket::Tcp(tokio::net::TcpListener::from_std(listener)?, tls),
+            Bound::Unix(file, listener) => Socket::Unix(file, tokio::net::UnixListener::from_std(listener)?),
+            Bound::InProcess(listener) => Socket::InProcess(listener),
+        };
+        Ok(Accepting { port: self.port, socket })
     }
 }
 
 /// Binds `address` and listens on it, without blocking.
 pub(crate) fn tcp(address: SocketAddr, all: &Listen) -> io::Result<std::net::TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A restarted server must not wait for old connections to be forgotten.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
-        // `[::]` is both versions of IP, unless the other one is listed as well.
-        let listed =
-            |other: SocketAddr| other.is_ipv4() && other.ip().is_unspecified() && other.port() == address.port();
-        socket.set_only_v6(all.0.iter().filter_map(Address::tcp).any(listed))?;
+        socket.set_only_v6(all.is_only_v6(address))?;
     }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
@@ -73,9 +78,16 @@ pub(crate) fn tcp(address: SocketAddr, all: &Listen) -> io::Result<std::net::Tcp
     Ok(socket.into())
 }
 
+/// An address whose connections are accepted.
+#[derive(Debug)]
+pub(crate) struct Accepting {
+    pub(crate) port: Port,
+    pub(crate) socket: Socket,
+}
+
 /// A socket whose connections are accepted.
 #[derive(Debug)]
-pub(crate) enum Accepting {
+pub(crate) enum Socket {
     /// Encrypted if there is something to do so with.
     Tcp(tokio::net::TcpListener, Option<Arc<Tls>>),
     /// With its file, which goes first.
@@ -84,7 +96,7 @@ pub(crate) enum Accepting {
     InProcess(campus_inprocess::Listener),
 }
 
-impl Accepting {
+impl Socket {
     /// The next connection, and what is known of its other end.
     pub(crate) async fn accept(&mut self) -> io::Result<(Stream, Peer)> {
         match self {
@@ -92,7 +104,14 @@ impl Accepting {
                 let (stream, address) = listener.accept().await?;
                 Ok(of_tcp(stream.into_std()?, address, tls.as_ref()))
             }
-            Self::Unix(_, listener) => of_unix(listener.accept().await?.0),
+            Self::Unix(file, listener) => loop {
+                tokio::select! {
+                    biased;
+                    accepted = listener.accept() => return of_unix(accepted?.0),
+                    // Nobody waits at the former one any more.
+                    anew = file.made_anew(BACKLOG) => *listener = tokio::net::UnixListener::from_std(anew)?,
+                }
+            },
             Self::InProcess(listener) => Ok(of_process(listener.accept().await)),
         }
     }
@@ -130,8 +149,9 @@ fn all<T>(accept: impl Fn() -> io::Result<T>) -> Vec<T> {
 
 fn of_tcp(stream: std::net::TcpStream, address: SocketAddr, tls: Option<&Arc<Tls>>) -> (Stream, Peer) {
     // Over a socket for both versions of IP, version 4 comes in the clothes of 6.
-    let address = SocketAddr::new(address.ip().to_canonical(), address.port());
-    let peer = Peer { address: Some(address), tls: tls.is_some(), ..Peer::of(Transport::Tcp) };
+    let canonical = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
+    let (address, local) = (Some(canonical(address)), stream.local_addr().ok().map(canonical));
+    let peer = Peer { address, local, tls: tls.is_some(), ..Peer::of(Transport::Tcp) };
     let stream = match tls {
         Some(tls) => Stream::Tls(stream, Arc::clone(tls)),
         None => Stream::Tcp(stream),

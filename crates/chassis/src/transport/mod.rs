@@ -2,12 +2,22 @@
 
 mod address;
 mod allow;
+mod clash;
 mod in_process;
 mod listener;
 mod mode;
 mod stream;
 mod tls;
 mod unix;
+
+/// What is spoken at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Port {
+    /// gRPC over HTTP/2.
+    Grpc,
+    /// Whatever else goes over HTTP/1.1 and HTTP/2.
+    Web,
+}
 
 pub use address::{Address, Listen};
 pub use allow::{Allow, Rule};

@@ -1,6 +1,6 @@
 //! The bytes of one connection, however it came.
 
-use super::tls::Tls;
+use super::{Port, tls::Tls};
 use campus_call::Peer;
 use std::{
     fmt,
@@ -59,11 +59,11 @@ impl Stream {
     ///
     /// # Errors
     /// When the operating system refuses it, or a TLS handshake fails.
-    pub(crate) async fn open(self, peer: Arc<Peer>) -> io::Result<(Io, Arc<Peer>)> {
+    pub(crate) async fn open(self, peer: Arc<Peer>, port: Port) -> io::Result<(Io, Arc<Peer>)> {
         let io = match self {
             Self::Tcp(stream) => Io::Tcp(tcp(stream)?),
             Self::Tls(stream, tls) => {
-                let (stream, certificate) = tls.accept(tcp(stream)?).await?;
+                let (stream, certificate) = tls.accept(tcp(stream)?, port).await?;
                 let peer = Peer { certificate, ..Arc::unwrap_or_clone(peer) };
                 return Ok((Io::Tls(Box::new(stream)), Arc::new(peer)));
             }

@@ -16,10 +16,14 @@ use std::{
 const LOCK_LIMIT: Duration = Duration::from_secs(2);
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
+/// Time between two looks at whether a socket file is still there.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// A socket file; removed when this is dropped, if it is still the same.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
+    mode: u32,
     id: (u64, u64),
 }
 
@@ -34,7 +38,7 @@ pub(crate) fn listen(path: &Path, mode: u32, backlog: i32) -> io::Result<(UnixLi
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address)?;
-    let file = SocketFile { path: path.to_owned(), id: id(path)? };
+    let file = SocketFile { path: path.to_owned(), mode, id: id(path)? };
     // Before it listens, so that nobody gets in by the mode the file was made with.
     fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
     socket.listen(backlog)?;
@@ -66,6 +70,38 @@ fn remove_stale(path: &Path, address: &SockAddr) -> io::Result<()> {
 fn id(path: &Path) -> io::Result<(u64, u64)> {
     let found = fs::symlink_metadata(path)?;
     Ok((found.dev(), found.ino()))
+}
+
+impl SocketFile {
+    /// Waits until the file is gone, or another stands in its place, and makes it anew. That it cannot be is told once; it
+    /// is tried again while there is none, and when yet another has come.
+    pub(crate) async fn made_anew(&mut self, backlog: i32) -> UnixListener {
+        let (mut told, mut left_alone) = (false, None);
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let found = id(&self.path).ok();
+            if found == Some(self.id) || (found.is_some() && found == left_alone) {
+                continue;
+            }
+            let (path, mode) = (self.path.clone(), self.mode);
+            // It may have to wait for the lock of the folder.
+            let made = tokio::task::spawn_blocking(move || listen(&path, mode, backlog)).await;
+            match made.map_err(io::Error::other).flatten() {
+                Ok((listener, file)) => {
+                    tracing::warn!(path = %self.path.display(), "the socket file was removed by somebody; made anew");
+                    *self = file;
+                    return listener;
+                }
+                Err(error) if !told => {
+                    let path = self.path.display();
+                    tracing::error!(%path, %error, "the socket file was removed by somebody and cannot be made anew");
+                    told = true;
+                }
+                Err(_) => {}
+            }
+            left_alone = found;
+        }
+    }
 }
 
 /// Holds the folder of a socket against other servers that find the same stale one, or end. The folder itself is locked, so

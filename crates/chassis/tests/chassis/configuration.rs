@@ -2,7 +2,7 @@
 
 use campus_chassis::{
     AdminConfig, App, ClientCertificate, LogConfig, LogFormat, ServerConfig, TlsVersion,
-    config::{ByteSize, HumanDuration, Sources, load},
+    config::{ByteSize, HumanDuration, Sources, load, load_checked},
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -122,8 +122,18 @@ fn a_section_within_a_section_and_lists_are_read_from_every_source() {
     ]);
     let settings: Settings = load(variables).unwrap();
     assert_eq!(settings.server.tls.key, Some("/other".into()));
-    assert_eq!(settings.server.tls.client_certificate, ClientCertificate::Optional);
+    assert_eq!(settings.server.tls.client_certificate, Some(ClientCertificate::Optional));
     assert_eq!((settings.server.listen.0.len(), settings.server.allow.0.len()), (2, 2));
+}
+
+#[test]
+fn a_file_of_settings_that_is_no_regular_file_is_refused_unread() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("campus.toml");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let refused = load::<Settings>(Sources { file: Some(path.clone()), ..Sources::default() }).unwrap_err();
+    let line = format!("cannot read the configuration file {}: it is no regular file", path.display());
+    assert_eq!(refused.to_string(), line);
 }
 
 #[test]
@@ -222,6 +232,7 @@ fn a_value_that_makes_no_sense_is_refused_by_its_full_name_with_what_is_possible
         ("admin.saturated_limit", "0s", "is \"0s\": at least 1ms is needed"),
         ("server.max_unary_calls", "0", "is 0: 1 to 268435456 must be allowed"),
         ("server.max_stream_calls", "0", "is 0: 1 to 268435456 must be allowed"),
+        ("server.max_web_requests", "0", "is 0: 1 to 268435456 must be allowed"),
         ("server.max_buffered", "1KiB", "is \"1KiB\": at least 1MiB is needed"),
         (
             "server.name",
@@ -234,6 +245,30 @@ fn a_value_that_makes_no_sense_is_refused_by_its_full_name_with_what_is_possible
         let error = App::builder(&settings.server, &settings.admin).build().unwrap_err();
         assert_eq!(error.to_string(), format!("setting {setting} {line}"));
     }
+}
+
+#[test]
+fn a_value_that_makes_no_sense_is_told_with_where_it_came_from() {
+    let checked = |sources| {
+        let check = |settings: &mut Settings| {
+            settings.server.check()?;
+            settings.admin.check(&settings.server.listen)?;
+            settings.log.check()
+        };
+        load_checked(sources, check).unwrap_err().to_string()
+    };
+    let (_folder, path) = file("campus.toml", "[server]\nmax_streams = 0\n[log]\nlevel = \"loud\"\n");
+    let in_file = Sources { file: Some(path.clone()), ..Sources::default() };
+    let line = format!("setting server.max_streams in {} is 0: 1 to 2147483647 must be allowed", path.display());
+    assert_eq!(checked(in_file.clone()), line);
+    let line = checked(Sources { env: env(&[("CAMPUS__SERVER__MAX_STREAMS", "1")]).env, ..in_file });
+    assert!(line.starts_with(&format!("setting log.level in {} is \"loud\": use error, ", path.display())), "{line}");
+    let line = checked(env(&[("CAMPUS__SERVER__SHARDS", "257")]));
+    assert!(line.starts_with("setting server.shards in the environment (CAMPUS__SERVER__SHARDS) is 257: "), "{line}");
+    let line = checked(Sources { overrides: flags(&[("server.shards", "257")]), ..Sources::default() });
+    assert!(line.starts_with("setting server.shards in the flag for server.shards is 257: "), "{line}");
+    let line = checked(env(&[("CAMPUS__SERVER__LISTEN", "127.0.0.1:9090")]));
+    assert!(line.starts_with("setting admin.listen is \"127.0.0.1:9090\": 127.0.0.1:9090 of server.listen "), "{line}");
 }
 
 #[test]
@@ -254,5 +289,5 @@ fn the_ends_of_each_range_are_accepted() {
     };
     assert_eq!(largest.check(), Ok(()));
     assert_eq!(ServerConfig::default().check(), Ok(()));
-    assert_eq!(AdminConfig::default().check(), Ok(()));
+    assert_eq!(AdminConfig::default().check(&ServerConfig::default().listen), Ok(()));
 }

@@ -207,7 +207,7 @@ async fn a_port_that_is_taken_is_one_clear_line() {
     let server = Server::start().await;
     let config = ServerConfig { listen: server.grpc.into(), ..server_config() };
     let error = App::builder(&config, &crate::support::admin_config()).build().unwrap_err();
-    assert!(matches!(error, StartError::Listen { port: "gRPC", .. }));
+    assert!(matches!(error, StartError::Listen { setting: "server.listen", .. }));
     let line = error.to_string();
     assert!(line.contains(&server.grpc.to_string()) && line.contains("in use") && !line.contains('\n'), "{line}");
     server.stop().await;

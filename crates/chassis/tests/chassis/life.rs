@@ -208,20 +208,31 @@ async fn a_call_that_was_on_its_way_when_its_connection_was_asked_to_leave_is_se
 #[tokio::test]
 async fn what_a_client_says_of_a_stream_that_came_too_late_harms_no_call_of_its_connection() {
     let server = Server::with(rotating(100, 60_000)).await;
-    let mut client = Raw::connect(server.grpc).await;
-    // 1,000 ms.
-    client.call(1, "Wait", &[0x10, 0xe8, 0x07]).await;
-    client.next_of(GOAWAY).await;
-    let ping = client.next_of(PING).await;
-    client.send(&ping.pong()).await;
-    assert_eq!(client.next_of(GOAWAY).await.goaway().0, 1);
-    client.call(3, "Echo", &[]).await;
-    client.send(&Frame { kind: 8, flags: 0, stream: 3, payload: vec![0, 0, 1, 0] }).await;
-    let mut last = Vec::new();
-    while let Some(frame) = client.next().await {
-        last.push(frame);
+    // The client may speak of the stream after the last GOAWAY, or before it has even been written.
+    for is_told_first in [true, false] {
+        let mut client = Raw::connect(server.grpc).await;
+        // 1,000 ms.
+        client.call(1, "Wait", &[0x10, 0xe8, 0x07]).await;
+        client.next_of(GOAWAY).await;
+        let pong = client.next_of(PING).await.pong();
+        let late: Vec<Frame> = Raw::request(3, "Echo", &[])
+            .into_iter()
+            .chain([Frame { kind: 8, flags: 0, stream: 3, payload: vec![0, 0, 1, 0] }])
+            .collect();
+        if is_told_first {
+            client.send(&pong).await;
+            assert_eq!(client.next_of(GOAWAY).await.goaway().0, 1);
+            client.send_all(&late).await;
+        } else {
+            client.send_all(&[vec![pong], late].concat()).await;
+        }
+        let mut last = Vec::new();
+        while let Some(frame) = client.next().await {
+            last.push(frame);
+        }
+        let headers = last.iter().filter(|frame| (frame.kind, frame.stream) == (HEADERS, 1)).count();
+        assert_eq!(headers, 2, "told first: {is_told_first}: {last:?}");
     }
-    assert_eq!(last.iter().filter(|frame| (frame.kind, frame.stream) == (HEADERS, 1)).count(), 2, "{last:?}");
     server.stop().await;
 }
 

@@ -61,12 +61,17 @@ async fn a_reply_over_the_limit_is_resource_exhausted() {
 async fn headers_over_the_limit_end_their_call_only() {
     let server = Server::start().await;
     let mut client = h2(server.grpc).await;
-    let large = head(path("Echo").as_str()).header("x-large", "x".repeat(17 * 1024)).body(()).unwrap();
-    let (response, _) = client.send_request(large, true).unwrap();
-    assert_eq!(within(response).await.unwrap().status(), 431);
+    let large = |kib: usize| head(path("Echo").as_str()).header("x-large", "x".repeat(kib << 10)).body(()).unwrap();
+    for kib in [17, 63] {
+        let (response, _) = client.send_request(large(kib), true).unwrap();
+        assert_eq!(within(response).await.unwrap().status(), 431, "{kib} KiB");
+    }
     let (response, mut body) = client.send_request(head(path("Echo").as_str()).body(()).unwrap(), false).unwrap();
     body.send_data(Bytes::from_static(&[0; 5]), true).unwrap();
     assert_eq!(within(response).await.unwrap().status(), 200);
+    // What h2 takes for an attack, at four times the limit.
+    let (response, _) = client.send_request(large(65), true).unwrap();
+    assert!(within(response).await.unwrap_err().is_go_away());
     server.stop().await;
 }
 

@@ -26,3 +26,5 @@ mod reflection;
 mod simulation;
 mod support;
 mod transport;
+mod web;
+mod web_limits;

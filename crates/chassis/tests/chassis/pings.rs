@@ -27,6 +27,32 @@ async fn a_client_that_floods_with_pings_is_told_to_calm_down_and_loses_its_conn
 }
 
 #[tokio::test]
+async fn answers_to_pings_that_were_never_sent_count_as_pings() {
+    let server = Server::start().await;
+    let mut client = Raw::connect(server.grpc).await;
+    client.send_all(&vec![Frame::ping().pong(); 4]).await;
+    assert_eq!(client.next_of(GOAWAY).await.goaway(), calm());
+    assert_eq!(client.next().await, None);
+    eventually(async || closed(&server, "ping_flood").await == 1).await;
+    drop(client);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn answers_to_the_pings_of_the_server_are_no_pings() {
+    let interval = HumanDuration::millis(20);
+    let server = Server::with(ServerConfig { keepalive_interval: interval, ..server_config() }).await;
+    let mut client = Raw::connect(server.grpc).await;
+    for _ in 0..10 {
+        let asked = client.next_of(PING).await;
+        client.send(&asked.pong()).await;
+    }
+    assert_eq!(closed(&server, "ping_flood").await, 0);
+    drop(client);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn the_third_ping_too_early_is_one_too_many() {
     let server = Server::start().await;
     let mut client = Raw::connect(server.grpc).await;

@@ -1,20 +1,27 @@
 //! A server as a process of its own: its logs and its signals.
 
 use crate::support::{Client, Probe, admin_config, descriptors, eventually, get, note, number, server_config, within};
-use campus_chassis::{App, BuildInfo, LogConfig, ServerConfig, config::HumanDuration, logs, signals};
+use campus_chassis::{App, BuildInfo, LogConfig, ServerConfig, TlsConfig, config::HumanDuration, logs, signals};
+use campus_testcerts::Authority;
 use serde_json::Value;
 use std::{
+    net::SocketAddr,
+    path::Path,
     process::Stdio,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
+    net::TcpStream,
     process::{Child, Command},
 };
 use tonic::{Code, transport::Endpoint};
 
 const CHILD: &str = "CHASSIS_TEST_CHILD";
+
+/// Names a folder with the files of TLS, if there is to be any.
+const FILES: &str = "CHASSIS_TEST_TLS";
 
 /// What the other tests start: this program again, running only this.
 #[test]
@@ -25,7 +32,10 @@ fn child() {
     let _logs = logs::init(&LogConfig::default(), None).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let config = ServerConfig { drain_limit: HumanDuration::secs(600), drain_delay, ..server_config() };
+        let file = |name| std::env::var_os(FILES).map(|dir| Path::new(&dir).join(name));
+        let reload_interval = HumanDuration::millis(10);
+        let tls = TlsConfig { certificate: file("crt"), key: file("key"), reload_interval, ..TlsConfig::default() };
+        let config = ServerConfig { drain_limit: HumanDuration::secs(600), drain_delay, tls, ..server_config() };
         let app = App::builder(&config, &admin_config())
             .build_info(BuildInfo::new("probe", "1.2.3", "abc"))
             .descriptors(descriptors())
@@ -49,7 +59,18 @@ impl Process {
 
     /// With this `drain_delay` in milliseconds.
     async fn with_delay(drain_delay: u64) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        Self::of(Command::new(std::env::current_exe().unwrap()), drain_delay).await
+    }
+
+    /// With this limit of open files, an argument of `ulimit`.
+    async fn with_files(limit: &str) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit {limit}; exec \"$@\""), "sh"]).arg(std::env::current_exe().unwrap());
+        Self::of(shell, 0).await
+    }
+
+    async fn of(mut program: Command, drain_delay: u64) -> Self {
+        let mut child = program
             .args(["--exact", "process::child", "--ignored", "--nocapture"])
             .env(CHILD, drain_delay.to_string())
             .stderr(Stdio::piped())
@@ -82,14 +103,19 @@ impl Process {
         self.all(message).remove(0)
     }
 
+    /// The address behind this field of the first line.
+    async fn at(&self, field: &str) -> SocketAddr {
+        text(&self.logged("listening").await, field).parse().unwrap()
+    }
+
     async fn client(&self) -> Client {
-        let addr = text(&self.logged("listening").await, "grpc.address");
+        let addr = self.at("grpc.address").await;
         Client(Endpoint::from_shared(format!("http://{addr}")).unwrap().connect().await.unwrap())
     }
 
     /// Until a call of `Wait` is under way.
     async fn waits_for_a_call(&self) {
-        let admin = text(&self.logged("listening").await, "admin.address").parse().unwrap();
+        let admin = self.at("admin.address").await;
         let waiting =
             |line: &str| line.starts_with("grpc_server_in_flight") && line.contains("\"Wait\"") && line.ends_with(" 1");
         eventually(async || get(admin, "/metrics").await.body.lines().any(waiting)).await;
@@ -150,8 +176,8 @@ async fn either_signal_drains_and_the_process_ends_well() {
 #[tokio::test]
 async fn sigterm_lets_the_news_travel_before_the_port_closes() {
     let process = Process::with_delay(500).await;
-    let listening = process.logged("listening").await;
-    let admin = text(&listening, "admin.address").parse().unwrap();
+    let admin = process.at("admin.address").await;
+    let addr = process.at("grpc.address").await;
     let old = process.client().await;
     assert_eq!(get(admin, "/readyz").await.code, 200);
     let begun = Instant::now();
@@ -166,8 +192,7 @@ async fn sigterm_lets_the_news_travel_before_the_port_closes() {
     }
     let (success, events) = process.ended().await;
     assert!(success && begun.elapsed() >= Duration::from_millis(500), "{events:?}");
-    let addr: std::net::SocketAddr = text(&listening, "grpc.address").parse().unwrap();
-    assert!(tokio::net::TcpStream::connect(addr).await.is_err());
+    assert!(TcpStream::connect(addr).await.is_err());
 }
 
 #[tokio::test]
@@ -196,6 +221,73 @@ async fn a_second_signal_ends_what_still_runs() {
     let last = events.last().unwrap();
     assert!(success && last.get("drain.skipped") == Some(&Value::Bool(true)), "{last}");
     assert_eq!(last.get("calls.ended").and_then(Value::as_u64), Some(1));
+}
+
+/// What a process says of having to take fewer connections than it should.
+const FEWER: &str = "fewer connections than server.max_connections says: the process may not have more files open; raise \
+                     that limit (ulimit -n), or lower the setting";
+
+#[tokio::test]
+async fn however_many_connect_there_are_files_left_for_probes_and_whoever_comes_too_much_is_told() {
+    let process = Process::with_files("-n 200").await;
+    let (grpc, admin) = (process.at("grpc.address").await, process.at("admin.address").await);
+    let warnings = process.all(FEWER);
+    let taken = warnings.first().and_then(|warning| warning.get("connections.taken"));
+    assert_eq!((warnings.len(), taken.and_then(Value::as_u64)), (1, Some(100)));
+    let mut crowd = Vec::new();
+    for _ in 0..100 {
+        crowd.push(TcpStream::connect(grpc).await.unwrap());
+    }
+    let open = async || get(admin, "/metrics").await.body.contains("grpc_server_connections 100");
+    eventually(open).await;
+    for _ in 0..150 {
+        let mut refused = TcpStream::connect(grpc).await.unwrap();
+        let mut said = Vec::new();
+        within(refused.read_to_end(&mut said)).await.unwrap();
+        assert!(said.ends_with(b"too many connections"), "{said:?}");
+        crowd.push(refused);
+    }
+    for path in ["/livez", "/readyz"] {
+        assert_eq!(get(admin, path).await.code, 200, "{path}");
+    }
+    assert!(open().await);
+    process.signal("TERM").await;
+    assert!(process.ended().await.0);
+}
+
+#[tokio::test]
+async fn a_soft_limit_of_files_is_no_limit() {
+    let process = Process::with_files("-S -n 64").await;
+    assert!(process.all(FEWER).iter().all(|warning| warning.get("files.limit").unwrap().as_u64().unwrap() > 64));
+    let grpc = process.at("grpc.address").await;
+    let mut crowd = Vec::new();
+    for _ in 0..100 {
+        crowd.push(TcpStream::connect(grpc).await.unwrap());
+    }
+    process.client().await.unary("Echo", note("")).await.unwrap();
+    process.signal("TERM").await;
+    assert!(process.ended().await.0);
+}
+
+#[tokio::test]
+async fn a_certificate_that_expires_is_told_of_once_before_and_once_when_it_has() {
+    let (dir, authority, now) = (tempfile::tempdir().unwrap(), Authority::new(), SystemTime::now());
+    let (certificate, key) = (dir.path().join("crt"), dir.path().join("key"));
+    let (since, until) = (now - Duration::from_secs(100), now + Duration::from_secs(7));
+    authority.server_between(&["x"], since, until).write(&certificate, &key);
+    let mut program = Command::new(std::env::current_exe().unwrap());
+    program.env(FILES, dir.path());
+    let process = Process::of(program, 0).await;
+    let soon = "the certificate of server.tls.certificate expires soon; renew the file";
+    let over = "the certificate of server.tls.certificate has expired, and clients refuse it; renew the file";
+    assert_eq!(text(&process.logged(soon).await, "level"), "WARN");
+    assert!(process.all(over).is_empty());
+    assert_eq!(text(&process.logged(over).await, "level"), "WARN");
+    authority.server(&["x"]).write(&certificate, &key);
+    process.logged("TLS files taken over").await;
+    assert_eq!((process.all(soon).len(), process.all(over).len()), (1, 1));
+    process.signal("TERM").await;
+    assert!(process.ended().await.0);
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! What is no call of a method there is.
 
-use crate::support::{Server, h2, head, note, path, reason, within};
+use crate::support::{Bare, Server, framed, h2, head, note, path, reason, within};
 use bytes::Bytes;
+use prost::Message;
 use tonic::Code;
 
 #[tokio::test]
@@ -23,6 +24,21 @@ async fn every_pattern_of_calls_passes() {
     assert!(stream.message().await.unwrap().is_none());
     let notes = vec![note("x").into_inner(); 100];
     assert_eq!(client.collect(notes).await.unwrap().get_ref().number, 100);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_second_message_for_a_method_that_takes_one_is_unimplemented() {
+    let server = Server::start().await;
+    let mut client = Bare::to(&server).await;
+    let message = framed(0, &note("x").into_inner().encode_to_vec());
+    for method in ["Echo", "Count"] {
+        let answer = client.call(method, &[], [&message[..], &message].concat()).await;
+        let status = answer.status();
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::Unimplemented, "TOO_MANY_MESSAGES"), "{method}");
+        assert!(answer.messages.is_empty(), "{method}");
+        assert_eq!(client.call(method, &[], message.clone()).await.status().code(), Code::Ok, "{method}");
+    }
     server.stop().await;
 }
 

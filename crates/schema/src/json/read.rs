@@ -1,6 +1,6 @@
 //! Reads JSON straight into wire bytes, in the order of the text; what comes out is made canonical at the end.
 
-use std::{borrow::Cow, collections::BTreeSet, fmt::Write};
+use std::{borrow::Cow, collections::BTreeSet, fmt::Write, mem};
 
 use serde::de::{Deserializer, Error, MapAccess};
 
@@ -28,19 +28,26 @@ pub(super) enum Step<'de> {
     Index(usize),
 }
 
-/// Runs a reading of one message and says what went wrong and where.
-pub(super) fn read<'de>(
-    message: MessageType,
+/// Runs a reading and says what went wrong and where; nothing is appended then.
+pub(super) fn append<'de>(
+    out: &mut Vec<u8>,
     run: impl FnOnce(&mut Reader<'de>) -> Result<(), serde_json::Error>,
-) -> Result<Vec<u8>, JsonError> {
-    let mut reader = Reader { out: Vec::new(), path: Vec::new(), depth: 0 };
-    if let Err(error) = run(&mut reader) {
+) -> Result<(), JsonError> {
+    let before = out.len();
+    let mut reader = Reader { out: mem::take(out), path: Vec::new(), depth: 0 };
+    let read = run(&mut reader);
+    *out = reader.out;
+    read.map_err(|error| {
+        out.truncate(before);
         let (line, column) = (error.line(), error.column());
         let text = error.to_string();
         let text = text.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&text);
-        return Err(JsonError { path: rendered(&reader.path), line, column, message: discreet(text) });
-    }
-    message.canonical(&reader.out).map_err(|fault| JsonError {
+        JsonError { path: rendered(&reader.path), line, column, message: discreet(text) }
+    })
+}
+
+pub(super) fn canonical(message: MessageType, read: &[u8]) -> Result<Vec<u8>, JsonError> {
+    message.canonical(read).map_err(|fault| JsonError {
         path: fault.path().to_owned(),
         line: 0,
         column: 0,
@@ -68,7 +75,11 @@ fn discreet(text: &str) -> String {
     else {
         return text.to_owned();
     };
-    let found = found.split(['"', '`']).next().unwrap_or_default().trim_end();
+    let found = match found.split(['"', '`']).next().unwrap_or_default().trim_end() {
+        "sequence" => "a list",
+        "map" => "an object",
+        found => found,
+    };
     format!("expected {expected}, found {found}")
 }
 
@@ -100,6 +111,11 @@ impl<'de> Reader<'de> {
         }
         let token = json.deserialize_any(TokenVisitor(scalar::expected(kind)))?;
         scalar::put(&mut self.out, number, kind, &token).map_err(D::Error::custom)
+    }
+
+    /// Reads all that is given for a field; says whether the field is set by it.
+    pub(super) fn field<D: Deserializer<'de>>(&mut self, field: &'static Field, json: D) -> Result<bool, D::Error> {
+        json.deserialize_option(FieldSeed { reader: self, field })
     }
 
     /// Reads a list or a map.
@@ -159,7 +175,7 @@ impl<'de> Reader<'de> {
         let token = json.deserialize_any(TokenVisitor("a string"))?;
         let Token::Text(paths) = &token else { return Err(D::Error::custom(token.refused("a string"))) };
         for path in paths.split(',').filter(|_| !paths.is_empty()) {
-            let path = text::snake(path).ok_or("expected paths in lowerCamelCase, separated by commas");
+            let path = text::strict_snake(path).ok_or("expected paths in lowerCamelCase, separated by commas");
             wire::put_len(&mut self.out, 1, path.map_err(D::Error::custom)?.as_bytes());
         }
         Ok(())

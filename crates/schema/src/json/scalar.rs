@@ -11,14 +11,12 @@ use serde_json::Number;
 
 use crate::{
     EnumType, Kind,
-    error::hint,
-    nearest,
     value::{put_value, zigzag},
     wire::{self, WireValue},
 };
 
 /// A JSON value that is no list and no object.
-pub(super) enum Token<'de> {
+pub(crate) enum Token<'de> {
     Null,
     Bool(bool),
     Signed(i64),
@@ -83,7 +81,7 @@ impl<'de> Visitor<'de> for TokenVisitor {
 }
 
 /// What a field of a kind takes, in words.
-pub(super) fn expected(kind: Kind) -> &'static str {
+pub(crate) fn expected(kind: Kind) -> &'static str {
     match kind {
         Kind::Bool => "true or false",
         Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => "a whole number from -2147483648 to 2147483647",
@@ -101,7 +99,7 @@ pub(super) fn expected(kind: Kind) -> &'static str {
 }
 
 /// Appends a field that is no message.
-pub(super) fn put(out: &mut Vec<u8>, number: u32, kind: Kind, token: &Token<'_>) -> Result<(), String> {
+pub(crate) fn put(out: &mut Vec<u8>, number: u32, kind: Kind, token: &Token<'_>) -> Result<(), String> {
     let refused = || token.refused(expected(kind));
     let fixed32 = |value| WireValue::Fixed32(value);
     let value = match (kind, token) {
@@ -132,7 +130,7 @@ pub(super) fn put(out: &mut Vec<u8>, number: u32, kind: Kind, token: &Token<'_>)
 }
 
 /// Appends field 1 of the entry of a map: a whole number has one spelling only, so that two spellings are two keys.
-pub(super) fn put_key(out: &mut Vec<u8>, kind: Kind, key: &str) -> Result<(), String> {
+pub(crate) fn put_key(out: &mut Vec<u8>, kind: Kind, key: &str) -> Result<(), String> {
     let token = match (kind, key) {
         (Kind::String, key) => Token::Text(Cow::Borrowed(key)),
         (Kind::Bool, "true") => Token::Bool(true),
@@ -147,16 +145,27 @@ pub(super) fn put_key(out: &mut Vec<u8>, kind: Kind, key: &str) -> Result<(), St
     put(out, 1, kind, &token).map_err(|_| format!("expected a key that is {}", expected(kind)))
 }
 
+/// An enum with more values than this has its name told only.
+const MOST_NAMES: usize = 16;
+
 pub(super) const NULL_VALUE: &str = "google.protobuf.NullValue";
 
 fn enum_number(kind: EnumType, token: &Token<'_>) -> Result<i32, String> {
     match token {
         Token::Null if kind.full_name() == NULL_VALUE => Ok(0),
-        Token::Text(name) => kind.number(name).ok_or_else(|| {
-            let nearest = nearest(name, kind.values().iter().map(|value| value.name));
-            format!("{name:?} is no value of {}{}", kind.full_name(), hint(nearest))
-        }),
+        // The text may be somebody's, so it is not repeated.
+        Token::Text(name) => kind.number(name).ok_or_else(|| format!("expected {}", names(kind))),
         token => whole(token).ok_or_else(|| token.refused(expected(Kind::Enum(kind)))),
+    }
+}
+
+fn names(kind: EnumType) -> String {
+    let names: Vec<&str> = kind.values().iter().map(|value| value.name).collect();
+    match names.split_last() {
+        Some((last, others)) if !others.is_empty() && others.len() < MOST_NAMES => {
+            format!("{} or {last}, or the number of one of them", others.join(", "))
+        }
+        _ => format!("the name or number of a value of {}", kind.full_name()),
     }
 }
 
@@ -202,9 +211,11 @@ fn number(text: &str) -> Option<Token<'static>> {
         .or_else(|| number.as_f64().map(Token::Float))
 }
 
+/// The smallest whole number of 64 bits is not taken from a double: smaller ones are rounded to it.
 #[expect(clippy::cast_possible_truncation, reason = "whole, and far inside of 128 bits")]
 fn whole_float(value: f64) -> Option<i128> {
-    (value.fract() == 0.0 && value.abs() < 1e20).then_some(value as i128)
+    const LEAST: f64 = -9_223_372_036_854_775_808.0;
+    (value.fract() == 0.0 && value.abs() < 1e20 && value != LEAST).then_some(value as i128)
 }
 
 /// The nearest float; none when a finite number lies beyond all of them.

@@ -2,6 +2,7 @@
 
 /// Appends a JSON string.
 pub(crate) fn quote(out: &mut String, text: &str) {
+    out.reserve(text.len() + 2);
     out.push('"');
     // Without an exit on the way, so that many bytes are looked at in one step.
     let plain = |bytes: &[u8]| !bytes.iter().fold(false, |special, byte| special | is_special(*byte));
@@ -11,6 +12,26 @@ pub(crate) fn quote(out: &mut String, text: &str) {
         escape(out, text);
     }
     out.push('"');
+}
+
+/// Appends a whole number.
+pub(super) fn whole(out: &mut String, number: u64, negative: bool) {
+    // As many digits as there can be, and the sign.
+    let mut text = *b"000000000000000000000";
+    let mut rest = number;
+    let mut from = text.len();
+    for place in text.iter_mut().rev() {
+        *place = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        from -= 1;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if negative {
+        out.push('-');
+    }
+    out.push_str(text.get(from..).and_then(|digits| str::from_utf8(digits).ok()).unwrap_or_default());
 }
 
 fn is_special(byte: u8) -> bool {
@@ -54,12 +75,16 @@ pub(super) fn camel(out: &mut String, path: &str) -> bool {
     !raise
 }
 
-/// A path of a field mask out of its `lowerCamelCase`.
-pub(super) fn snake(path: &str) -> Option<String> {
+/// A path of a field mask out of its `lowerCamelCase`; what has underscores is none.
+pub(super) fn strict_snake(path: &str) -> Option<String> {
+    snake(path).filter(|_| !path.contains('_'))
+}
+
+/// A path of a field mask out of either spelling.
+pub(crate) fn snake(path: &str) -> Option<String> {
     let mut out = String::with_capacity(path.len() + 4);
     for letter in path.chars() {
         match letter {
-            '_' => return None,
             'A'..='Z' => out.extend(['_', letter.to_ascii_lowercase()]),
             _ => out.push(letter),
         }

@@ -1,6 +1,6 @@
 //! `Timestamp` and `Duration` as JSON has them: RFC 3339 in UTC, and seconds with an `s`.
 
-use std::fmt::Write;
+use super::text;
 
 const DAY: i64 = 86_400;
 /// 0001-01-01T00:00:00Z, the first second of a `Timestamp`.
@@ -24,13 +24,10 @@ pub(super) fn write_timestamp(seconds: i64, nanos: i64, out: &mut String) -> Res
     }
     let (year, month, day) = date(seconds.div_euclid(DAY));
     let second = seconds.rem_euclid(DAY);
-    let mut text = *b"0000-00-00T00:00:00";
-    for (end, number) in
-        [(4, year), (7, month), (10, day), (13, second / 3600), (16, second / 60 % 60), (19, second % 60)]
-    {
-        digits(text.iter_mut().take(end), number);
-    }
-    out.push_str(str::from_utf8(&text).unwrap_or_default());
+    let ([y1, y2], [y3, y4], [m1, m2], [d1, d2]) = (pair(year / 100), pair(year % 100), pair(month), pair(day));
+    let ([h1, h2], [n1, n2], [s1, s2]) = (pair(second / 3600), pair(second / 60 % 60), pair(second % 60));
+    let date = [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2];
+    out.push_str(str::from_utf8(&date).unwrap_or_default());
     fraction(out, nanos);
     out.push('Z');
     Ok(())
@@ -47,15 +44,14 @@ pub(super) fn write_duration(seconds: i64, nanos: i64, out: &mut String) -> Resu
     if seconds < 0 || nanos < 0 {
         out.push('-');
     }
-    // Writing to a string cannot fail.
-    let _ = write!(out, "{}", seconds.unsigned_abs());
+    text::whole(out, seconds.unsigned_abs(), false);
     fraction(out, nanos.abs());
     out.push('s');
     Ok(())
 }
 
 /// Seconds since 1970 and nanoseconds of an RFC 3339 time with any offset.
-pub(super) fn parse_timestamp(text: &str) -> Result<(i64, i32), &'static str> {
+pub(crate) fn parse_timestamp(text: &str) -> Result<(i64, i32), &'static str> {
     let (date, rest) = text.split_once('T').ok_or(NOT_A_TIME)?;
     let at = rest.find(['Z', '+', '-']).ok_or(NOT_A_TIME)?;
     let (clock, zone) = rest.split_at_checked(at).ok_or(NOT_A_TIME)?;
@@ -75,7 +71,7 @@ pub(super) fn parse_timestamp(text: &str) -> Result<(i64, i32), &'static str> {
 }
 
 /// Seconds and nanoseconds, of one sign.
-pub(super) fn parse_duration(text: &str) -> Result<(i64, i32), &'static str> {
+pub(crate) fn parse_duration(text: &str) -> Result<(i64, i32), &'static str> {
     let number = text.strip_suffix('s').ok_or(NOT_A_DURATION)?;
     let (sign, number) = number.strip_prefix('-').map_or((1, number), |number| (-1, number));
     let (seconds, nanos) = match number.split_once('.') {
@@ -96,21 +92,18 @@ fn fraction(out: &mut String, nanos: i32) {
         _ if nanos % 1000 == 0 => 6,
         _ => 9,
     };
-    let mut text = *b".000000000";
-    digits(text.iter_mut(), nanos.into());
+    let nanos = i64::from(nanos);
+    let [_, a] = pair(nanos / 100_000_000);
+    let ([b, c], [d, e]) = (pair(nanos / 1_000_000 % 100), pair(nanos / 10_000 % 100));
+    let ([f, g], [h, i]) = (pair(nanos / 100 % 100), pair(nanos % 100));
+    let text = [b'.', a, b, c, d, e, f, g, h, i];
     out.extend(str::from_utf8(&text).ok().and_then(|text| text.get(..=width)));
 }
 
-/// Writes a number over the zeros at the end of `text`.
-fn digits<'a>(text: impl DoubleEndedIterator<Item = &'a mut u8>, number: i64) {
-    let mut rest = u32::try_from(number).unwrap_or_default();
-    for digit in text.rev() {
-        if rest == 0 {
-            break;
-        }
-        *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
-        rest /= 10;
-    }
+/// The two digits of a number below 100.
+fn pair(number: i64) -> [u8; 2] {
+    let number = u8::try_from(number).unwrap_or_default();
+    [b'0' + number / 10, b'0' + number % 10]
 }
 
 /// One to nine digits behind the point.

@@ -1,33 +1,96 @@
-//! Writes JSON out of canonical bytes: every field at most once and in order, so one pass is enough.
-
-use std::fmt::Write;
+//! Writes JSON out of wire bytes in one pass.
+//!
+//! Bytes may have a field twice or out of order, and say something else then than they say piece by piece. That is rare:
+//! whoever comes upon it stops with [`Stop::Disorder`], and all is written again out of canonical bytes.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use super::{JsonOptions, any, scalar::NULL_VALUE, text, time};
+use super::{JsonOptions, read::Numbers, scalar::NULL_VALUE, text};
 use crate::{
-    EnumType, Field, Kind, Malformed, MapType, MessageType, Value,
-    canonical::within,
+    DEPTH_LIMIT, Field, Kind, Malformed, MessageType, Value,
+    canonical::{TOO_DEEP, within},
     table::WellKnown,
-    value::{default_of, items},
+    value::default_of,
     wire::{Parts, WireValue},
 };
 
 pub(super) struct Writer<'a> {
-    options: &'a JsonOptions,
-    out: &'a mut String,
-    level: usize,
+    pub(super) options: &'a JsonOptions,
+    pub(super) out: &'a mut String,
+    pub(super) level: usize,
 }
 
-type Written = Result<(), Malformed>;
+/// Why writing stopped.
+pub(super) enum Stop {
+    /// The bytes have to be made canonical first.
+    Disorder,
+    /// They never can be written.
+    Fault(Malformed),
+}
 
-impl<'a> Writer<'a> {
-    pub(super) fn new(options: &'a JsonOptions, out: &'a mut String) -> Self {
-        Self { options, out, level: 0 }
+impl Stop {
+    pub(super) fn inside(self, step: &str) -> Self {
+        self.map(|fault| fault.inside(step))
     }
 
-    /// Writes one message; `bytes` are canonical.
+    pub(super) fn within(self, field: &Field, index: usize) -> Self {
+        self.map(|fault| within(fault, field, index))
+    }
+
+    fn map(self, change: impl FnOnce(Malformed) -> Malformed) -> Self {
+        match self {
+            Self::Disorder => Self::Disorder,
+            Self::Fault(fault) => Self::Fault(change(fault)),
+        }
+    }
+}
+
+impl From<&'static str> for Stop {
+    fn from(reason: &'static str) -> Self {
+        Self::Fault(reason.into())
+    }
+}
+
+impl From<Malformed> for Stop {
+    fn from(fault: Malformed) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+pub(super) type Written = Result<(), Stop>;
+
+/// Runs a writing, and a second time on canonical bytes if need be. Appends nothing when it fails.
+pub(super) fn write(
+    message: MessageType,
+    bytes: &[u8],
+    options: &JsonOptions,
+    out: &mut String,
+    run: impl Fn(&mut Writer<'_>, &[u8]) -> Written,
+) -> Result<(), Malformed> {
+    let start = out.len();
+    let mut attempt = |bytes: &[u8]| {
+        let written = run(&mut Writer { options, out, level: 0 }, bytes);
+        if written.is_err() {
+            out.truncate(start);
+        }
+        written
+    };
+    let written = match attempt(bytes) {
+        Err(Stop::Disorder) => attempt(&message.canonical_at(bytes, 0)?),
+        written => written,
+    };
+    written.map_err(|stop| match stop {
+        Stop::Disorder => "has no canonical form".into(),
+        Stop::Fault(fault) => fault,
+    })
+}
+
+impl Writer<'_> {
+    /// Writes one message.
     pub(super) fn message(&mut self, message: MessageType, bytes: &[u8], depth: usize) -> Written {
+        if depth > DEPTH_LIMIT {
+            return Err(TOO_DEEP.into());
+        }
         match message.well_known() {
             None | Some(WellKnown::Empty) => {
                 let mut list = self.open('{');
@@ -35,115 +98,129 @@ impl<'a> Writer<'a> {
                 self.close(&list, '}');
                 Ok(())
             }
-            Some(WellKnown::Any) => self.any(message, bytes, depth),
-            Some(WellKnown::Timestamp) => self.time(bytes, time::write_timestamp),
-            Some(WellKnown::Duration) => self.time(bytes, time::write_duration),
-            Some(WellKnown::FieldMask) => self.field_mask(bytes),
-            Some(WellKnown::Struct | WellKnown::ListValue) => self.only_field(message, bytes, depth),
-            Some(WellKnown::Value) => self.dynamic(message, bytes, depth),
-            Some(WellKnown::Wrapper) => self.wrapped(message, bytes, depth),
+            Some(known) => self.known(known, message, bytes, depth),
         }
     }
 
-    fn members(&mut self, message: MessageType, bytes: &[u8], depth: usize, list: &mut List) -> Written {
-        let mut parts = Parts::new(bytes);
-        for field in message.fields() {
-            let mut values = Group { parts: &mut parts, number: field.number };
-            if values.is_empty() && (field.presence || !self.options.emit_defaults) {
+    /// Writes the value of one field of a message.
+    pub(super) fn only(&mut self, field: &Field, bytes: &[u8], depth: usize) -> Written {
+        let mut parts = Parts::nested(bytes, depth);
+        let mut found = false;
+        while let Some(part) = parts.next() {
+            let (number, value, _) = part?;
+            if number != field.number {
                 continue;
             }
-            self.item(list);
-            self.key(field);
-            self.field(field, &mut values, depth)?;
+            if found {
+                return Err(Stop::Disorder);
+            }
+            found = true;
+            self.field(field, value, &mut parts, depth, None)?;
+        }
+        if found { Ok(()) } else { self.unset(field) }
+    }
+
+    pub(super) fn members(&mut self, message: MessageType, bytes: &[u8], depth: usize, list: &mut List) -> Written {
+        let mut parts = Parts::nested(bytes, depth);
+        let mut oneofs = Numbers::default();
+        // The first field that has not been passed.
+        let mut next = 0;
+        while let Some(part) = parts.next() {
+            let (number, value, _) = part?;
+            let Some((place, field)) = message.place(number) else { continue };
+            if place < next || field.oneof.is_some_and(|oneof| !oneofs.add(oneof.index)) {
+                return Err(Stop::Disorder);
+            }
+            self.defaults(message, next..place, list)?;
+            next = place + 1;
+            self.field(field, value, &mut parts, depth, Some(list))?;
+        }
+        self.defaults(message, next..message.fields().len(), list)
+    }
+
+    /// Writes the fields that the message does not have, if that is wanted.
+    fn defaults(&mut self, message: MessageType, places: std::ops::Range<usize>, list: &mut List) -> Written {
+        let JsonOptions { emit_defaults, zero_enums, .. } = *self.options;
+        if !emit_defaults && !zero_enums {
+            return Ok(());
+        }
+        let shows = |field: &&Field| !field.presence && (emit_defaults || zero_is_a_kind(field));
+        for field in message.fields().get(places).unwrap_or_default().iter().filter(shows) {
+            self.key(list, field);
+            self.unset(field)?;
         }
         Ok(())
     }
 
-    fn field(&mut self, field: &Field, values: &mut Group<'_, '_>, depth: usize) -> Written {
+    /// Writes the value that a field has when it is not set.
+    pub(super) fn unset(&mut self, field: &Field) -> Written {
         match field.kind {
-            Kind::Map(map) => self.map(field, map, values, depth),
-            kind if field.repeated => self.list(field, kind, values, depth),
-            kind => {
-                let value = values.take()?.unwrap_or_else(|| default_of(kind));
-                self.value(kind, value, depth).map_err(|fault| fault.inside(field.name))
-            }
+            Kind::Map(_) => self.out.push_str("{}"),
+            _ if field.repeated => self.out.push_str("[]"),
+            Kind::Message(message) if message.well_known().is_none() => self.out.push_str("{}"),
+            _ if field.presence => self.out.push_str("null"),
+            kind => return self.value(kind, Value::of(kind, default_of(kind))?, 0),
         }
-    }
-
-    fn list(&mut self, field: &Field, kind: Kind, values: &mut Group<'_, '_>, depth: usize) -> Written {
-        let mut list = self.open('[');
-        let mut index = 0;
-        while let Some(value) = values.take()? {
-            match value {
-                WireValue::Len(run) if kind.is_packable() => {
-                    for item in items(kind, run) {
-                        self.item(&mut list);
-                        self.value(kind, item?, depth)?;
-                    }
-                }
-                value => {
-                    self.item(&mut list);
-                    self.value(kind, value, depth).map_err(|fault| within(fault, field, index))?;
-                    index += 1;
-                }
-            }
-        }
-        self.close(&list, ']');
         Ok(())
     }
 
-    fn map(&mut self, field: &Field, map: MapType, values: &mut Group<'_, '_>, depth: usize) -> Written {
-        let mut list = self.open('{');
-        let mut index = 0;
-        while let Some(entry) = values.take()? {
-            self.item(&mut list);
-            self.entry(map, entry, depth + 1).map_err(|fault| within(fault, field, index))?;
-            index += 1;
-        }
-        self.close(&list, '}');
-        Ok(())
-    }
-
-    fn entry(&mut self, map: MapType, entry: WireValue<'_>, depth: usize) -> Written {
-        let WireValue::Len(entry) = entry else { return Ok(()) };
-        let (mut key, mut value) = (default_of(map.key()), default_of(map.value()));
-        for part in Parts::new(entry) {
-            match part? {
-                (1, it, _) => key = it,
-                (2, it, _) => value = it,
-                _ => {}
+    /// Writes a field whose first value was taken from the parts, its name before it where it is a member of an object.
+    pub(super) fn field(
+        &mut self,
+        field: &Field,
+        first: WireValue<'_>,
+        rest: &mut Parts<'_>,
+        depth: usize,
+        list: Option<&mut List>,
+    ) -> Written {
+        let many = field.is_many();
+        let value = if many { None } else { Some(Value::of(field.kind, first).map_err(|it| fault(it, field))?) };
+        if let Some(list) = list {
+            if !field.presence && !self.options.emit_defaults && value.is_some_and(|value| value.is_default()) {
+                return Ok(());
             }
+            self.key(list, field);
         }
-        match Value::of(map.key(), key)? {
-            Value::Str(key) => self.name(key),
-            Value::Bool(key) => self.name(if key { "true" } else { "false" }),
-            Value::I64(key) => self.name(&key.to_string()),
-            Value::U64(key) => self.name(&key.to_string()),
-            _ => {}
+        match (field.kind, value) {
+            (kind, Some(value)) => self.value(kind, value, depth).map_err(|stop| stop.inside(field.name)),
+            (Kind::Map(map), None) => self.map(field, map, first, rest, depth),
+            (kind, None) => self.list(field, kind, first, rest, depth),
         }
-        self.value(map.value(), value, depth)
     }
 
-    fn value(&mut self, kind: Kind, value: WireValue<'_>, depth: usize) -> Written {
+    pub(super) fn value(&mut self, kind: Kind, value: Value<'_>, depth: usize) -> Written {
         let wide = matches!(kind, Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 | Kind::Uint64 | Kind::Fixed64);
-        match (kind, Value::of(kind, value)?) {
-            (_, Value::Bool(value)) => self.out.push_str(if value { "true" } else { "false" }),
-            (_, Value::I64(value)) if wide => self.print(format_args!("\"{value}\"")),
-            (_, Value::U64(value)) if wide => self.print(format_args!("\"{value}\"")),
-            (_, Value::I64(value)) => self.print(format_args!("{value}")),
-            (_, Value::U64(value)) => self.print(format_args!("{value}")),
-            (_, Value::F64(value)) => self.float(kind, value),
-            (_, Value::Str(value)) => text::quote(self.out, value),
-            (_, Value::Bytes(value)) => {
+        match value {
+            Value::Bool(value) => self.out.push_str(if value { "true" } else { "false" }),
+            Value::I64(_) | Value::U64(_) if wide => {
+                self.out.push('"');
+                self.whole(value);
+                self.out.push('"');
+            }
+            Value::I64(_) | Value::U64(_) => self.whole(value),
+            Value::F64(value) => self.float(kind, value),
+            Value::Str(value) => text::quote(self.out, value),
+            Value::Bytes(value) => {
                 self.out.push('"');
                 BASE64_STANDARD.encode_string(value, self.out);
                 self.out.push('"');
             }
-            (Kind::Enum(it), Value::Enum(number)) => self.name_of(it, number),
-            (Kind::Message(inner), Value::Message(bytes)) => return self.message(inner, bytes, depth + 1),
-            (_, Value::Enum(_) | Value::Message(_)) => {}
+            Value::Enum(number) => self.name_of(kind, number),
+            Value::Message(bytes) => {
+                if let Kind::Message(inner) = kind {
+                    return self.message(inner, bytes, depth + 1);
+                }
+            }
         }
         Ok(())
+    }
+
+    fn whole(&mut self, value: Value<'_>) {
+        match value {
+            Value::I64(value) => text::whole(self.out, value.unsigned_abs(), value < 0),
+            Value::U64(value) => text::whole(self.out, value, false),
+            _ => {}
+        }
     }
 
     fn float(&mut self, kind: Kind, value: f64) {
@@ -159,7 +236,8 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn name_of(&mut self, kind: EnumType, number: i32) {
+    fn name_of(&mut self, kind: Kind, number: i32) {
+        let Kind::Enum(kind) = kind else { return };
         match kind.name(number).filter(|_| !self.options.enum_numbers) {
             _ if kind.full_name() == NULL_VALUE => self.out.push_str("null"),
             Some(name) => text::quote(self.out, name),
@@ -167,119 +245,34 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn time(&mut self, bytes: &[u8], write: fn(i64, i64, &mut String) -> Result<(), &'static str>) -> Written {
-        let (mut seconds, mut nanos) = (0, 0);
-        for part in Parts::new(bytes) {
-            match part? {
-                (1, WireValue::Varint(value), _) => seconds = value.cast_signed(),
-                (2, WireValue::Varint(value), _) => nanos = value.cast_signed(),
-                _ => {}
-            }
-        }
-        self.out.push('"');
-        write(seconds, nanos, self.out)?;
-        self.out.push('"');
-        Ok(())
-    }
-
-    fn field_mask(&mut self, bytes: &[u8]) -> Written {
-        let mut paths = String::new();
-        for part in Parts::new(bytes) {
-            let (1, value, _) = part? else { continue };
-            let Value::Str(path) = Value::of(Kind::String, value)? else { continue };
-            if !paths.is_empty() {
-                paths.push(',');
-            }
-            if !text::camel(&mut paths, path) {
-                return Err("has a path that has no lowerCamelCase form".into());
-            }
-        }
-        text::quote(self.out, &paths);
-        Ok(())
-    }
-
-    /// `Struct` and `ListValue`: their one field is their JSON.
-    fn only_field(&mut self, message: MessageType, bytes: &[u8], depth: usize) -> Written {
-        let Some(field) = message.fields().first() else { return Ok(()) };
-        self.field(field, &mut Group { parts: &mut Parts::new(bytes), number: field.number }, depth)
-    }
-
-    fn wrapped(&mut self, message: MessageType, bytes: &[u8], depth: usize) -> Written {
-        let Some(field) = message.fields().first() else { return Ok(()) };
-        let set = Parts::new(bytes).next().transpose()?.filter(|(number, ..)| *number == field.number);
-        self.value(field.kind, set.map_or_else(|| default_of(field.kind), |(_, value, _)| value), depth)
-    }
-
-    /// `Value`: one of its fields, or none, which is `null` as well.
-    fn dynamic(&mut self, message: MessageType, bytes: &[u8], depth: usize) -> Written {
-        let set = Parts::new(bytes).next().transpose()?;
-        let known = set.and_then(|(number, value, _)| Some((message.field_by_number(number)?, value)));
-        let Some((field, value)) = known else {
-            self.out.push_str("null");
-            return Ok(());
-        };
-        if let Value::F64(number) = Value::of(field.kind, value)?
-            && !number.is_finite()
-        {
-            return Err(Malformed::from("is not finite, which JSON has no number for").inside(field.name));
-        }
-        self.value(field.kind, value, depth).map_err(|fault| fault.inside(field.name))
-    }
-
-    fn any(&mut self, message: MessageType, bytes: &[u8], depth: usize) -> Written {
-        let mut list = self.open('{');
-        let url = match message.get(bytes, 1)? {
-            Some(Value::Str(url)) => url,
-            _ if bytes.is_empty() => {
-                self.close(&list, '}');
-                return Ok(());
-            }
-            _ => "",
-        };
-        let inner = any::resolve(message, url).ok_or_else(|| any::unknown(url)).map_err(Malformed::new)?;
-        let Some(Value::Bytes(value)) = message.get(bytes, 2)?.or(Some(Value::Bytes(&[]))) else { return Ok(()) };
-        let value = inner.canonical_at(value, depth + 1).map_err(|fault| fault.inside("value"))?;
-        self.item(&mut list);
-        self.name("@type");
-        text::quote(self.out, url);
-        if inner.well_known().is_some() {
-            self.item(&mut list);
-            self.name("value");
-            self.message(inner, &value, depth + 1)?;
-        } else {
-            self.members(inner, &value, depth + 1, &mut list)?;
-        }
-        self.close(&list, '}');
-        Ok(())
-    }
-
     fn print(&mut self, text: std::fmt::Arguments<'_>) {
         // Writing to a string cannot fail.
-        let _ = self.out.write_fmt(text);
+        let _ = std::fmt::Write::write_fmt(self.out, text);
     }
 
-    fn key(&mut self, field: &Field) {
-        if self.options.proto_names {
-            return self.name(field.name);
-        }
-        self.out.push_str(field.json_key);
-        if self.options.indent.is_some() {
-            self.out.push(' ');
-        }
+    /// The name of a field as the next member of an object.
+    fn key(&mut self, list: &mut List, field: &Field) {
+        let JsonOptions { indent: None, proto_names: false, .. } = self.options else {
+            self.item(list);
+            return self.name(if self.options.proto_names { field.name } else { field.json_name });
+        };
+        let key = if list.empty { field.json_key.get(1..).unwrap_or_default() } else { field.json_key };
+        list.empty = false;
+        self.out.push_str(key);
     }
 
-    fn name(&mut self, name: &str) {
+    pub(super) fn name(&mut self, name: &str) {
         text::quote(self.out, name);
         self.out.push_str(if self.options.indent.is_some() { ": " } else { ":" });
     }
 
-    fn open(&mut self, bracket: char) -> List {
+    pub(super) fn open(&mut self, bracket: char) -> List {
         self.out.push(bracket);
         self.level += 1;
         List { empty: true }
     }
 
-    fn item(&mut self, list: &mut List) {
+    pub(super) fn item(&mut self, list: &mut List) {
         if !list.empty {
             self.out.push(',');
         }
@@ -287,7 +280,7 @@ impl<'a> Writer<'a> {
         self.new_line();
     }
 
-    fn close(&mut self, list: &List, bracket: char) {
+    pub(super) fn close(&mut self, list: &List, bracket: char) {
         self.level -= 1;
         if !list.empty {
             self.new_line();
@@ -303,28 +296,20 @@ impl<'a> Writer<'a> {
     }
 }
 
+fn zero_is_a_kind(field: &Field) -> bool {
+    match field.kind {
+        Kind::Enum(of) if !field.repeated => of.name(0).is_some_and(|name| !name.ends_with("UNSPECIFIED")),
+        _ => false,
+    }
+}
+
 /// An object or array that is being written.
-struct List {
+pub(super) struct List {
     empty: bool,
 }
 
-/// The values of one field, which canonical bytes have next to each other.
-struct Group<'g, 'a> {
-    parts: &'g mut Parts<'a>,
-    number: u32,
-}
-
-impl<'a> Group<'_, 'a> {
-    fn is_empty(&self) -> bool {
-        self.parts.number() != Some(self.number)
-    }
-
-    fn take(&mut self) -> Result<Option<WireValue<'a>>, Malformed> {
-        if self.is_empty() {
-            return Ok(None);
-        }
-        Ok(self.parts.next().transpose()?.map(|(_, value, _)| value))
-    }
+pub(super) fn fault(reason: &'static str, field: &Field) -> Stop {
+    Stop::from(reason).inside(field.name)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "it was a float before")]

@@ -49,7 +49,7 @@ proptest! {
         let (ours, of) = at.get(&subjects()).clone();
         let original = message(&of, &mut Source::new(&decisions));
         let [emit_defaults, enum_numbers, proto_names] = flags;
-        let options = JsonOptions { emit_defaults, enum_numbers, proto_names, indent: None };
+        let options = JsonOptions { emit_defaults, enum_numbers, proto_names, ..JsonOptions::default() };
         let other = SerializeOptions::new()
             .skip_default_fields(!emit_defaults)
             .use_enum_numbers(enum_numbers)
@@ -81,6 +81,48 @@ proptest! {
         prop_assert_eq!(&ours.from_json(&other).unwrap(), &canonical);
         prop_assert_eq!(&ours.from_json_value(&parsed(&other)).unwrap(), &canonical);
         prop_assert_same!(decoded(&of, &canonical), original);
+    }
+}
+
+/// A text with one to four of its bytes changed, left out or put in.
+fn changed(text: &str, source: &mut Source<'_>) -> String {
+    const LETTERS: &[u8] = b"0123456789.-+eE\"{}[]:,ntfTZs_/ \\";
+    let mut bytes = text.as_bytes().to_vec();
+    for _ in 0..=source.below(4) {
+        let at = (source.below(256) * 256 + source.below(256)) % (bytes.len() + 1);
+        let letter = LETTERS[source.below(LETTERS.len())];
+        match source.below(3) {
+            0 => bytes.insert(at, letter),
+            1 if at < bytes.len() => bytes[at] = letter,
+            _ if at < bytes.len() => drop(bytes.remove(at)),
+            _ => {}
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+proptest! {
+    #![proptest_config(runs(700))]
+
+    #[test]
+    fn a_text_that_both_implementations_take_means_the_same_to_both(
+        decisions in decisions(),
+        changes in decisions(),
+        at in any::<prop::sample::Index>(),
+    ) {
+        let (ours, of) = at.get(&subjects()).clone();
+        let original = message(&of, &mut Source::new(&decisions));
+        let text = changed(&theirs(&original, &SerializeOptions::new()), &mut Source::new(&changes));
+        let mut json = serde_json::Deserializer::from_str(&text);
+        let read = DynamicMessage::deserialize(of, &mut json);
+        if let (Ok(canonical), Ok(read), Ok(())) = (ours.from_json(&text), read, json.end()) {
+            // As JSON, since the bytes within an `Any` may be in another order.
+            let json = |bytes: &[u8]| {
+                let mut out = String::new();
+                ours.to_json(bytes, &JsonOptions::default(), &mut out).map(|()| parsed(&out))
+            };
+            prop_assert_eq!(json(&canonical), json(&read.encode_to_vec()), "{}", text);
+        }
     }
 }
 
@@ -182,6 +224,52 @@ fn presence_lists_and_oneofs_follow_null_and_defaults() {
     assert_eq!(written("kinds.Present", &[], &options), "{}");
     assert!(written("kinds.Lists", &[], &options).starts_with(r#"{"bools":[],"int32s":[],"#));
     assert!(written("kinds.Maps", &[], &options).starts_with(r#"{"byBool":{},"#));
+}
+
+#[test]
+fn one_field_is_written_as_it_is_or_as_what_it_is_unset() {
+    let field = |message: &str, field: &str, text: &str| {
+        let message = KINDS.schema.message(message).unwrap();
+        let bytes = message.from_json(text).unwrap();
+        let mut out = String::from("> ");
+        message.field_to_json(message.field(field).unwrap(), &bytes, &JsonOptions::default(), &mut out).unwrap();
+        out
+    };
+    assert_eq!(field("kinds.Lists", "int32s", r#"{"strings":["a"],"int32s":[1,0]}"#), "> [1,0]");
+    assert_eq!(field("kinds.Lists", "int32s", "{}"), "> []");
+    assert_eq!(field("kinds.Maps", "byBool", r#"{"byBool":{"true":"a"}}"#), r#"> {"true":"a"}"#);
+    assert_eq!(field("kinds.Maps", "byBool", "{}"), "> {}");
+    assert_eq!(field("kinds.Plain", "anInt64", "{}"), r#"> "0""#);
+    assert_eq!(field("kinds.Present", "anInt64", "{}"), "> null");
+    assert_eq!(field("kinds.Present", "anInt64", r#"{"anInt64":0}"#), r#"> "0""#);
+    assert_eq!(field("kinds.Tree", "left", "{}"), "> {}");
+    assert_eq!(field("kinds.Tree", "left", r#"{"left":{"name":"x"}}"#), r#"> {"name":"x"}"#);
+    assert_eq!(field("kinds.WellKnown", "timestamp", "{}"), "> null");
+    assert_eq!(field("kinds.WellKnown", "aString", r#"{"aString":""}"#), r#"> """#);
+}
+
+#[test]
+fn bytes_that_say_a_thing_twice_are_written_once_with_what_was_said_last() {
+    let twice = |message: &str, one: &str, other: &str| {
+        let ours = KINDS.schema.message(message).unwrap();
+        let bytes = [ours.from_json(one).unwrap(), ours.from_json(other).unwrap()].concat();
+        written(message, &bytes, &JsonOptions::default())
+    };
+    let expected = r#"{"byInt32":{"1":"6","2":"7"}}"#;
+    assert_eq!(twice("kinds.Maps", r#"{"byInt32":{"2":7,"1":5}}"#, r#"{"byInt32":{"1":6}}"#), expected);
+    assert_eq!(
+        twice("kinds.Plain", r#"{"anInt32":1,"aString":"a"}"#, r#"{"anInt32":2}"#),
+        r#"{"anInt32":2,"aString":"a"}"#
+    );
+    assert_eq!(twice("kinds.Choice", r#"{"text":"a"}"#, r#"{"number":1}"#), r#"{"number":1}"#);
+    assert_eq!(
+        twice("kinds.Lists", r#"{"int32s":[1],"strings":["a"]}"#, r#"{"int32s":[2]}"#),
+        r#"{"int32s":[1,2],"strings":["a"]}"#
+    );
+    assert_eq!(
+        twice("kinds.Tree", r#"{"left":{"name":"a"}}"#, r#"{"left":{"right":{}}}"#),
+        r#"{"left":{"name":"a","right":{}}}"#
+    );
 }
 
 #[test]

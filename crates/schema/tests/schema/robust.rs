@@ -30,6 +30,11 @@ fn used(ours: MessageType, bytes: &[u8]) {
         }
     }
     if let Ok(canonical) = ours.canonical(bytes) {
+        let text = |bytes: &[u8]| {
+            let mut out = String::new();
+            ours.to_json(bytes, &JsonOptions::default(), &mut out).ok().map(|()| out)
+        };
+        assert_eq!(text(bytes), text(&canonical));
         assert!(ours.is_canonical(&canonical).unwrap());
         assert_eq!(ours.canonical(&canonical).unwrap(), canonical);
     }

@@ -8,6 +8,8 @@ use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tokio_postgres::config::{Host, SslMode};
 
+use super::errors::cause;
+
 /// How far the server has to prove who it is, as in libpq
 /// (<https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +55,13 @@ impl FromStr for DatabaseUrl {
             }
             let value = percent_decode_str(value).decode_utf8().map_err(|_| format!("{name} is not UTF-8"))?;
             if !tls.take(name, &value)? {
+                if !PARAMETERS.contains(&name) {
+                    return Err(format!(
+                        "{name} cannot be set; what can be: {}, {}",
+                        TLS.join(", "),
+                        PARAMETERS.join(", ")
+                    ));
+                }
                 rest.push(pair);
             }
         }
@@ -71,6 +80,23 @@ impl FromStr for DatabaseUrl {
         Ok(Self { shown: masked(base, query), config, trust, roots: tls.roots, own })
     }
 }
+
+/// The parameters that are honoured here, and those that tokio-postgres honours. What it takes beyond them is set
+/// otherwise (time limits) or not done.
+const TLS: [&str; 4] = ["sslmode", "sslrootcert", "sslcert", "sslkey"];
+const PARAMETERS: [&str; 11] = [
+    "application_name",
+    "channel_binding",
+    "dbname",
+    "host",
+    "hostaddr",
+    "load_balance_hosts",
+    "options",
+    "password",
+    "port",
+    "target_session_attrs",
+    "user",
+];
 
 /// What tokio-postgres leaves to its caller.
 #[derive(Default)]
@@ -109,11 +135,6 @@ impl Tls {
             }
         }
     }
-}
-
-/// What the library says without what surrounds it.
-pub(super) fn cause(error: &dyn std::error::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), cause)
 }
 
 fn masked(base: &str, query: &str) -> String {
@@ -197,7 +218,9 @@ mod tests {
             ("postgres://ada:s3cret@db?sslmode=allow", "sslmode \"allow\" is none of disable, prefer"),
             ("postgres://ada:s3cret@db?sslcert=a.pem", "sslcert and sslkey go together"),
             ("postgres://ada:s3cret@db?sslrootcert=", "sslrootcert is empty"),
-            ("postgres://ada:s3cret@db?sslcrl=x", "unknown option `sslcrl`"),
+            ("postgres://ada:s3cret@db?sslcrl=x", "sslcrl cannot be set; what can be: sslmode, "),
+            ("postgres://ada:s3cret@db?connect_timeout=9", "connect_timeout cannot be set"),
+            ("postgres://ada:s3cret@db?keepalives=0", "keepalives cannot be set"),
             ("postgres://ada:s3cret@db:port/x", "invalid value for option `port`"),
             ("postgres:///campus", "it names no host"),
             ("postgres://ada:s3cret@x@db/campus", "must be written as %3F or %40"),

@@ -48,10 +48,14 @@ const KEY_BYTES: usize = 512;
 const INDEXED_BYTES: usize = 2_000;
 /// A shared connection on which no answer came for so long is given up.
 const SILENCE: Duration = Duration::from_secs(1);
+/// How long opening waits for the database.
+const OPENING: Duration = Duration::from_secs(2);
 
 pub(crate) struct Postgres {
     shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// What watchers read now.
+    reading: changes::Running,
 }
 
 impl Postgres {
@@ -64,7 +68,7 @@ impl Postgres {
         let runtime = runtime.map_err(|error| unavailable(error.to_string()))?;
         let name = table.name;
         let shared = Arc::new(Shared::new(config, postgres, table, runtime.handle().clone()));
-        let (tell, opened) = oneshot::channel();
+        let (tell, mut opened) = oneshot::channel();
         let (driven, written) = (Arc::clone(&shared), Arc::clone(&shared));
         let drive = move || {
             runtime.spawn(follow::follow(Arc::clone(&driven), tell));
@@ -75,23 +79,31 @@ impl Postgres {
         };
         let threads = spawn("postgres", Box::new(drive))
             .and_then(|driver| Ok(vec![driver, spawn("store", Box::new(move || Writer::new(written).run()))?]));
-        let store = Self { shared, threads: Mutex::default() };
+        let store = Self { shared, threads: Mutex::default(), reading: Mutex::default() };
         let threads = threads.map_err(|error| OpenError::Invalid(format!("no thread can be made: {error}")))?;
         *store.threads.lock().unwrap_or_else(PoisonError::into_inner) = threads;
-        let opened = opened.await.unwrap_or_else(|_| Err(OpenError::Invalid("opening ended early".to_owned())));
+        let ended = |_| Err(OpenError::Invalid("opening ended early".to_owned()));
+        let opened = match timeout(OPENING, &mut opened).await {
+            Ok(opened) => opened.unwrap_or_else(ended),
+            Err(_) => {
+                opened.close();
+                // What was told just now counts.
+                opened.try_recv().unwrap_or(Ok(()))
+            }
+        };
         opened.map(|()| store)
     }
 
-    pub(crate) async fn get(&self, key: &str) -> Result<Option<Row>, StoreError> {
-        let rows = self.ask(&self.shared.sql.get, &[&key.as_bytes()]).await?;
+    pub(crate) async fn get(&self, key: &str, asked: &Asked) -> Result<Option<Row>, StoreError> {
+        let rows = self.ask(&self.shared.sql.get, &[&key.as_bytes()], asked).await?;
         rows.first().map(|row| read::row(row, 0)).transpose().map_err(|error| store_error(&error))
     }
 
-    pub(crate) async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Row>>, StoreError> {
+    pub(crate) async fn get_many(&self, keys: &[String], asked: &Asked) -> Result<Vec<Option<Row>>, StoreError> {
         let mut found = std::collections::HashMap::with_capacity(keys.len());
         for keys in keys.chunks(SHARED_ROWS) {
             let wanted: Vec<&[u8]> = keys.iter().map(String::as_bytes).collect();
-            for row in self.ask(&self.shared.sql.get_many, &[&wanted]).await? {
+            for row in self.ask(&self.shared.sql.get_many, &[&wanted], asked).await? {
                 let read = read::text(&row, 0).and_then(|key| Ok((key, read::row(&row, 1)?)));
                 found.extend([read.map_err(|error| store_error(&error))?]);
             }
@@ -100,21 +112,27 @@ impl Postgres {
     }
 
     /// Reads at most so many records and bytes: on a shared connection when that is all the database looks at.
-    pub(crate) async fn page(&self, query: &Query, rows: usize, bytes: usize) -> Result<Page, StoreError> {
+    pub(crate) async fn page(
+        &self,
+        query: &Query,
+        rows: usize,
+        bytes: usize,
+        asked: &Asked,
+    ) -> Result<Page, StoreError> {
         let compiled = compile(&self.shared.table, Dialect::Postgres, query, rows, bytes)?;
         let (sql, params) = (read::bounded(&compiled), read::params(&compiled));
         let found = if rows <= SHARED_ROWS && query.is_by_key() {
-            self.ask(&sql, &params).await?
+            self.ask(&sql, &params, asked).await?
         } else {
-            self.ask_long(&sql, &params).await?
+            self.ask_long(&sql, &params, asked).await?
         };
         read::page(&self.shared.table, &compiled, &found).map_err(|error| store_error(&error))
     }
 
     /// Asks on a shared connection. When that was lost, a second time on another one.
-    async fn ask(&self, sql: &str, params: Params<'_>) -> Result<Vec<SqlRow>, StoreError> {
+    async fn ask(&self, sql: &str, params: Params<'_>, span: &Asked) -> Result<Vec<SqlRow>, StoreError> {
         let shared = &self.shared;
-        let until = Instant::now() + self.begin()?;
+        let (since, until) = (std::time::Instant::now(), Instant::now() + self.begin()?);
         let mut last = false;
         loop {
             let found = timeout_at(until, async {
@@ -122,6 +140,7 @@ impl Postgres {
                 shared.pool.shared().await
             });
             let session = found.await.map_err(|_| shared.late())??;
+            span.waited(since);
             let (asked, answered) = (Instant::now(), session.answered.load(Ordering::Relaxed));
             match timeout_at(until, session.query(sql, params)).await {
                 Ok(Ok(rows)) => return Ok(rows),
@@ -139,12 +158,13 @@ impl Postgres {
     }
 
     /// Asks on a connection of its own, and has the server stop when nobody waits any more.
-    async fn ask_long(&self, sql: &str, params: Params<'_>) -> Result<Vec<SqlRow>, StoreError> {
-        let (shared, patience) = (&self.shared, self.begin()?);
+    async fn ask_long(&self, sql: &str, params: Params<'_>, span: &Asked) -> Result<Vec<SqlRow>, StoreError> {
+        let (shared, patience, since) = (&self.shared, self.begin()?, std::time::Instant::now());
         let asked = async {
             shared.up().await?;
             for last in [false, true] {
                 let own = shared.pool.own().await?;
+                span.waited(since);
                 let found = async {
                     own.limit_statements(patience).await?;
                     own.query(sql, params).await
@@ -202,7 +222,7 @@ impl Postgres {
 
     pub(crate) async fn position(&self) -> Result<u64, StoreError> {
         let before = self.shared.newest();
-        let rows = self.ask(&self.shared.sql.head, &[]).await?;
+        let rows = self.ask(&self.shared.sql.head, &[], &Asked::default()).await?;
         let head = rows.first().map(Head::of).ok_or(StoreError::Corrupt)?;
         self.shared.publish(head, before);
         Ok(head.newest)
@@ -246,14 +266,10 @@ fn is_stale(error: &tokio_postgres::Error) -> bool {
 }
 
 fn check(config: &PostgresConfig) -> Result<(), OpenError> {
-    let name = &config.schema;
-    let fits = name.len() <= 63
-        && name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if !fits {
-        let why = "must be lower-case letters, digits and underscores, a letter first, at most 63";
-        return Err(OpenError::Invalid(format!("schema {name:?} {why}")));
+    if let Some(why) = PostgresConfig::schema_fault(&config.schema) {
+        return Err(OpenError::Invalid(format!("setting store.schema is {:?}: {why}", config.schema)));
     }
+    config.password_file.as_deref().map(session::password).transpose().map_err(OpenError::Invalid)?;
     tls::connector(&config.url).map(drop).map_err(OpenError::Invalid)
 }
 

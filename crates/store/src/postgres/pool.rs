@@ -68,7 +68,7 @@ impl Pool {
         if self.permits.is_closed() {
             return Err(StoreError::Closed);
         }
-        let session = self.connector.connect().await.map_err(|error| error.why)?;
+        let session = self.connector.connect().await?;
         lane.set(Some(Arc::clone(&session)));
         Ok(session)
     }
@@ -88,7 +88,7 @@ impl Pool {
         let known = self.lock().pop_if(|session| !session.is_closed());
         let session = match known {
             Some(session) => session,
-            None => self.connector.connect().await.map_err(|error| error.why)?,
+            None => self.connector.connect().await?,
         };
         Ok(Own { pool: Arc::clone(self), session, permit: Some(permit), busy: true })
     }

@@ -1,11 +1,12 @@
 //! Brings the tables up to date, one process at a time.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use tokio_postgres::{Client, Error};
 
 use super::columns;
-use super::errors::{is_lasting, store_error};
+use super::errors::store_error;
 use super::session::Session;
 use super::shared::Shared;
 use crate::{OpenError, StoreError, Table};
@@ -26,19 +27,33 @@ impl From<Error> for Fault {
     }
 }
 
-/// Makes what is missing and migrates, all in one transaction. Gives the identity of the database; an error says whether
-/// it is one that stays.
-pub(super) async fn prepare(session: &Session, shared: &Shared) -> Result<u64, (OpenError, bool)> {
-    let path = || shared.connector.url.place().into();
+/// Makes what is missing and migrates, all in one transaction. Gives the identity of the database.
+pub(super) async fn prepare(session: &Session, shared: &Shared) -> Result<u64, OpenError> {
     match prepare_within(session.client(), shared).await {
         Ok(id) => Ok(id),
         Err(Fault::Open(error)) => {
             let _ = session.client().batch_execute("ROLLBACK").await;
-            Err((error, true))
+            Err(error)
         }
         Err(Fault::Sql(error)) => {
-            Err((OpenError::Store { path: path(), source: store_error(&error) }, is_lasting(&error)))
+            Err(OpenError::Store { path: shared.connector.url.place().into(), source: store_error(&error) })
         }
+    }
+}
+
+/// Whether the database lets this role have the connections that it is going to need. Told before they are missed.
+pub(super) async fn check_connections(session: &Session, shared: &Shared) -> Result<(), OpenError> {
+    let limits = "SELECT least(nullif(rolconnlimit, -1), nullif(datconnlimit, -1)) FROM pg_roles, pg_database
+                  WHERE rolname = session_user AND NOT rolsuper AND datname = current_database()";
+    // Where there are no such limits, they are no hindrance.
+    let Ok(Some(row)) = session.client().query_opt(limits, &[]).await else { return Ok(()) };
+    let (needed, allowed) = (shared.all_connections, row.try_get::<_, Option<i32>>(0).ok().flatten());
+    match allowed.and_then(|allowed| usize::try_from(allowed).ok()) {
+        Some(allowed) if allowed < needed => Err(OpenError::Invalid(format!(
+            "setting store.connections: the services of this process need {needed} connections together, and the role \
+             or the database allows {allowed}; raise its CONNECTION LIMIT, or lower the setting"
+        ))),
+        _ => Ok(()),
     }
 }
 
@@ -51,13 +66,23 @@ async fn prepare_within(client: &Client, shared: &Shared) -> Result<u64, Fault> 
              SET LOCAL client_min_messages TO warning",
         )
         .await?;
+    let failed = |source| OpenError::Store { path: shared.connector.url.place().into(), source };
     let lock = format!("campus schema {schema}.{}", table.name);
     client.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", &[&lock]).await?;
+    // What was there is not made anew, empty, while this process runs: it may be about to be restored.
+    if shared.id.get().is_some()
+        && let Some(gone) = gone(client, shared).await?
+    {
+        return Err(Fault::Open(failed(gone)));
+    }
     if client.query_opt("SELECT FROM pg_namespace WHERE nspname = $1", &[schema]).await?.is_none() {
+        // Other tables of the same schema are made at this moment, too.
+        let lock = format!("campus schema {schema}");
+        client.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", &[&lock]).await?;
         client.batch_execute(&format!(r#"CREATE SCHEMA IF NOT EXISTS "{schema}""#)).await?;
     }
     let found = found_version(client, table).await?;
-    let path = shared.connector.url.place().into();
+    let path = PathBuf::from(shared.connector.url.place());
     let Some(found) = found else { return Err(Fault::Open(OpenError::NotADatabase { path })) };
     let supported = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
     if found > supported {
@@ -72,7 +97,14 @@ async fn prepare_within(client: &Client, shared: &Shared) -> Result<u64, Fault> 
         let seconds = started.elapsed().as_secs_f64();
         tracing::info!(table = table.name, records, seconds, "filled the columns anew: their declaration has changed");
     }
-    id.ok_or(Fault::Open(OpenError::Store { path, source: StoreError::Corrupt }))
+    id.ok_or(Fault::Open(failed(StoreError::Corrupt)))
+}
+
+/// Which of the tables are not there, if any.
+pub(super) async fn gone(client: &Client, shared: &Shared) -> Result<Option<StoreError>, Error> {
+    let gone: Option<String> = client.query_one(&shared.sql.gone, &[]).await?.try_get(0)?;
+    let schema = &shared.connector.schema;
+    Ok(gone.map(|gone| StoreError::Gone(format!("{gone} in schema {schema}"))))
 }
 
 async fn exists(client: &Client, table: &str) -> Result<bool, Error> {

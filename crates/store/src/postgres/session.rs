@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::poll_fn;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,13 +13,15 @@ use tokio::task::AbortHandle;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{AsyncMessage, Client, Error, Row, Statement};
 
-use super::address::cause;
-use super::errors::{is_lasting, store_error};
+use super::errors::connect_error;
 use super::tls;
 use crate::{DatabaseUrl, PostgresConfig, StoreError};
 
 /// How many statements are kept ready on one connection; beyond, all are forgotten.
 const STATEMENTS: usize = 256;
+
+/// What is said of a server that says nothing.
+pub(super) const SILENT: &str = "it does not answer in time";
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -88,14 +90,6 @@ impl Drop for Session {
     }
 }
 
-/// Why there is no connection.
-#[derive(Debug)]
-pub(super) struct ConnectError {
-    pub(super) why: StoreError,
-    /// Whether trying again is of no use.
-    pub(super) lasting: bool,
-}
-
 /// Makes connections.
 pub(super) struct Connector {
     pub(super) url: DatabaseUrl,
@@ -129,20 +123,17 @@ impl Connector {
     }
 
     /// Makes a connection, within the limit for it, on the threads that will drive it.
-    pub(super) async fn connect(self: &Arc<Self>) -> Result<Arc<Session>, ConnectError> {
+    pub(super) async fn connect(self: &Arc<Self>) -> Result<Arc<Session>, StoreError> {
         let own = Arc::clone(self);
         let connecting = self.engine.spawn(async move {
-            tokio::time::timeout(own.connect_limit, own.connect_here()).await.unwrap_or_else(|_| {
-                let why = StoreError::Unavailable(format!("{} does not answer", own.url.place()));
-                Err(ConnectError { why, lasting: false })
-            })
+            let late = |_| Err(StoreError::Unavailable(SILENT.to_owned()));
+            tokio::time::timeout(own.connect_limit, own.connect_here()).await.unwrap_or_else(late)
         });
-        connecting.await.unwrap_or(Err(ConnectError { why: StoreError::Closed, lasting: false }))
+        connecting.await.unwrap_or(Err(StoreError::Closed))
     }
 
-    async fn connect_here(&self) -> Result<Arc<Session>, ConnectError> {
-        let lasting = |why: String| ConnectError { why: StoreError::Unavailable(why), lasting: true };
-        let tls = tls::connector(&self.url).map_err(lasting)?;
+    async fn connect_here(&self) -> Result<Arc<Session>, StoreError> {
+        let tls = tls::connector(&self.url).map_err(StoreError::Unavailable)?;
         let mut config = self.url.config.clone();
         config.connect_timeout(self.connect_limit).tcp_user_timeout(2 * self.connect_limit);
         // The system counts these in whole seconds.
@@ -153,13 +144,11 @@ impl Connector {
         }
         if let Some(file) = &self.password_file {
             // Read each time, so that a new password counts without a restart.
-            let password = std::fs::read(file);
-            let password = password.map_err(|error| lasting(format!("password file {}: {error}", file.display())))?;
-            config.password(password.trim_ascii_end());
+            config.password(password(file).map_err(StoreError::Unavailable)?.trim_ascii_end());
         } else if let (None, Some(password)) = (config.get_password(), std::env::var_os("PGPASSWORD")) {
             config.password(password.as_encoded_bytes());
         }
-        let failed = |error: Error| ConnectError { lasting: is_lasting(&error), why: self.explain(&error) };
+        let failed = |error: Error| connect_error(&error);
         let (client, mut connection) = config.connect(tls).await.map_err(failed)?;
         let changed = Arc::clone(&self.changed);
         let driver = tokio::spawn(async move {
@@ -199,14 +188,9 @@ impl Connector {
             self.schema
         )
     }
+}
 
-    fn explain(&self, error: &Error) -> StoreError {
-        match error.as_db_error() {
-            Some(_) => match store_error(error) {
-                StoreError::Unavailable(why) => StoreError::Unavailable(format!("{}: {why}", self.url.place())),
-                other => other,
-            },
-            None => StoreError::Unavailable(format!("{}: {}", self.url.place(), cause(error))),
-        }
-    }
+/// The content of the file with the password.
+pub(super) fn password(file: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(file).map_err(|error| format!("setting store.password_file: {}: {error}", file.display()))
 }

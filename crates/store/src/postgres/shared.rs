@@ -9,7 +9,7 @@ use tokio::sync::{Notify, watch};
 use tokio_postgres::Row;
 
 use super::pool::Pool;
-use super::session::Connector;
+use super::session::{Connector, SILENT};
 use super::sql::Sql;
 use crate::queue::{Load, Queue};
 use crate::{Config, PostgresConfig, Stats, StoreError, Table};
@@ -17,6 +17,8 @@ use crate::{Config, PostgresConfig, Stats, StoreError, Table};
 pub(super) struct Shared {
     pub(super) table: Table,
     pub(super) signature: String,
+    /// What the role has to be allowed.
+    pub(super) all_connections: usize,
     pub(super) change_rows: u64,
     pub(super) change_age_s: u64,
     pub(super) sql: Sql,
@@ -84,6 +86,7 @@ impl Shared {
             sql: Sql::new(&table),
             signature: table.signature(),
             table,
+            all_connections: postgres.all_connections,
             change_rows: config.change_rows,
             change_age_s: config.change_age_s,
             pool: Arc::new(Pool::new(Arc::clone(&connector), postgres.connections)),
@@ -110,7 +113,7 @@ impl Shared {
             Ok(Ok(State::Down(why))) => Err(why),
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) => Err(StoreError::Closed),
-            Err(_) => Err(StoreError::Unavailable(format!("{} does not answer", self.connector.url.place()))),
+            Err(_) => Err(StoreError::Unavailable(SILENT.to_owned())),
         }
     }
 
@@ -151,7 +154,7 @@ impl Shared {
     pub(super) fn late(&self) -> StoreError {
         match &*self.state.borrow() {
             State::Down(why) => why.clone(),
-            _ => StoreError::Unavailable(format!("{} did not answer in time", self.connector.url.place())),
+            _ => StoreError::Unavailable(SILENT.to_owned()),
         }
     }
 

@@ -28,6 +28,7 @@ pub(super) struct Sql {
     pub(super) prune_oldest: String,
     pub(super) prune_requests: String,
     pub(super) channel: String,
+    pub(super) gone: String,
 }
 
 /// The SQL type of a column.
@@ -132,6 +133,11 @@ impl Sql {
                    (SELECT id FROM "{t}_request" WHERE at < $1 ORDER BY at LIMIT $2)"#
             ),
             channel: format!("{t}_change"),
+            // By their names: a table that somebody holds locked is there.
+            gone: format!(
+                r#"SELECT string_agg(name, ', ') FROM unnest(ARRAY['{t}', '{t}_change', '{t}_head', '{t}_meta',
+                   '{t}_request']) AS names(name) WHERE to_regclass('"' || name || '"') IS NULL"#
+            ),
         }
     }
 }

@@ -16,6 +16,10 @@ use super::address::{DatabaseUrl, Trust};
 
 /// Reads the certificates anew each time, so that a renewed one counts from the next connection on.
 pub(super) fn connector(url: &DatabaseUrl) -> Result<MakeRustlsConnect, String> {
+    read(url).map_err(|why| format!("setting store.url: {why}"))
+}
+
+fn read(url: &DatabaseUrl) -> Result<MakeRustlsConnect, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> =
         if url.trust == Trust::Any || url.config.get_ssl_mode() == SslMode::Disable {

@@ -151,7 +151,7 @@ impl Writer {
             self.shared.up().await?;
             match self.shared.connector.connect().await {
                 Ok(session) => self.session = Some(session),
-                Err(error) if error.lasting || Instant::now() >= until => return Err(error.why),
+                Err(why) if why.is_lasting() || Instant::now() >= until => return Err(why),
                 // The one that follows the database is about to see the same.
                 Err(_) => tokio::time::sleep(10 * BACKOFF).await,
             }

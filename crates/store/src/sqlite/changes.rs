@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use super::shared::Log;
 use super::{Sqlite, read};
+use crate::span::Asked;
 use crate::{Change, StoreError};
 
 pub(crate) struct SqliteChanges {
@@ -36,7 +37,10 @@ impl SqliteChanges {
             if self.after < log.newest {
                 // A long log is read without waiting for anything; others want their turn too.
                 tokio::task::consume_budget().await;
-                return self.read(log.newest);
+                let asked = Asked::begin("sqlite", self.sqlite.shared.table.name, "changes");
+                let changes = self.read(log.newest);
+                asked.answered(&changes, Vec::len);
+                return changes;
             }
             if self.log.changed().await.is_err() {
                 return Err(StoreError::Closed);

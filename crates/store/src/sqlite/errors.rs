@@ -4,6 +4,8 @@ use rusqlite::{Error, ffi};
 
 use crate::StoreError;
 
+pub(super) const READ_ONLY: StoreError = StoreError::ReadOnly("check the permissions of its file and folder");
+
 /// Says what an error of SQLite means to the caller of a store.
 pub(super) fn store_error(error: &Error) -> StoreError {
     match error {
@@ -28,11 +30,11 @@ fn from_code(extended: i32) -> StoreError {
     }
     match extended & 0xff {
         ffi::SQLITE_FULL => StoreError::Full,
-        ffi::SQLITE_READONLY => StoreError::ReadOnly,
+        ffi::SQLITE_READONLY => READ_ONLY,
         ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED | ffi::SQLITE_PROTOCOL => StoreError::Locked,
         ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB | ffi::SQLITE_FORMAT => StoreError::Corrupt,
         ffi::SQLITE_IOERR | ffi::SQLITE_CANTOPEN | ffi::SQLITE_NOMEM | ffi::SQLITE_PERM | ffi::SQLITE_NOLFS => {
-            StoreError::Unavailable(describe(extended))
+            StoreError::Disk(describe(extended))
         }
         _ => StoreError::Internal(describe(extended)),
     }
@@ -54,12 +56,12 @@ mod tests {
 
     #[test]
     fn every_code_of_sqlite_becomes_its_error() {
-        let unavailable = |code| StoreError::Unavailable(describe(code));
+        let disk = |code| StoreError::Disk(describe(code));
         let internal = |code| StoreError::Internal(describe(code));
         let table = [
             (ffi::SQLITE_FULL, StoreError::Full),
-            (ffi::SQLITE_READONLY, StoreError::ReadOnly),
-            (ffi::SQLITE_READONLY_DIRECTORY, StoreError::ReadOnly),
+            (ffi::SQLITE_READONLY, READ_ONLY),
+            (ffi::SQLITE_READONLY_DIRECTORY, READ_ONLY),
             (ffi::SQLITE_READONLY_DBMOVED, StoreError::Corrupt),
             (ffi::SQLITE_BUSY, StoreError::Locked),
             (ffi::SQLITE_BUSY_SNAPSHOT, StoreError::Locked),
@@ -71,12 +73,12 @@ mod tests {
             (ffi::SQLITE_FORMAT, StoreError::Corrupt),
             (ffi::SQLITE_IOERR_DATA, StoreError::Corrupt),
             (ffi::SQLITE_IOERR_CORRUPTFS, StoreError::Corrupt),
-            (ffi::SQLITE_IOERR, unavailable(ffi::SQLITE_IOERR)),
-            (ffi::SQLITE_IOERR_FSYNC, unavailable(ffi::SQLITE_IOERR_FSYNC)),
-            (ffi::SQLITE_CANTOPEN, unavailable(ffi::SQLITE_CANTOPEN)),
-            (ffi::SQLITE_NOMEM, unavailable(ffi::SQLITE_NOMEM)),
-            (ffi::SQLITE_PERM, unavailable(ffi::SQLITE_PERM)),
-            (ffi::SQLITE_NOLFS, unavailable(ffi::SQLITE_NOLFS)),
+            (ffi::SQLITE_IOERR, disk(ffi::SQLITE_IOERR)),
+            (ffi::SQLITE_IOERR_FSYNC, disk(ffi::SQLITE_IOERR_FSYNC)),
+            (ffi::SQLITE_CANTOPEN, disk(ffi::SQLITE_CANTOPEN)),
+            (ffi::SQLITE_NOMEM, disk(ffi::SQLITE_NOMEM)),
+            (ffi::SQLITE_PERM, disk(ffi::SQLITE_PERM)),
+            (ffi::SQLITE_NOLFS, disk(ffi::SQLITE_NOLFS)),
             (ffi::SQLITE_ERROR, internal(ffi::SQLITE_ERROR)),
             (ffi::SQLITE_MISUSE, internal(ffi::SQLITE_MISUSE)),
             (ffi::SQLITE_CONSTRAINT_NOTNULL, internal(ffi::SQLITE_CONSTRAINT_NOTNULL)),

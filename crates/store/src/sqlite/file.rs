@@ -1,13 +1,15 @@
 //! The database file: who may open it, whether it still is the one that was opened, and how a connection is set up.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, ffi};
 
+use super::errors::READ_ONLY;
 use crate::{Config, OpenError, StoreError};
 
 /// How long a read on an event loop waits for a lock. Readers of a write-ahead log meet one only in rare moments.
@@ -36,6 +38,7 @@ pub(super) struct DatabaseFile {
     busy: Duration,
     cache_mib: u32,
     identity: Mutex<Option<Identity>>,
+    made: AtomicBool,
 }
 
 /// What tells a file from another one at the same path.
@@ -47,12 +50,25 @@ impl DatabaseFile {
         let path = resolve(&config.path).map_err(|error| unavailable(&config.path, &error))?;
         let busy = Duration::from_millis(config.busy_timeout_ms).min(MOST_BUSY);
         let lock = lock(&path, busy)?;
+        // SQLite takes an empty file for a new database. One that had been made lost what it held.
+        if is_empty(&path) && lock.metadata().is_ok_and(|lock| lock.len() > 0) {
+            return Err(OpenError::Emptied { path });
+        }
         match private().create_new(true).open(&path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(unavailable(&path, &error)),
             _ => {}
         }
         let identity = Mutex::new(identity(&path));
-        Ok((Self { path, busy, cache_mib: config.cache_mib, identity }, lock))
+        Ok((Self { path, busy, cache_mib: config.cache_mib, identity, made: AtomicBool::new(false) }, lock))
+    }
+
+    /// Notes, also in the file of the lock, that the database is made.
+    pub(super) fn made(&self, mut lock: &File) {
+        self.made.store(true, Ordering::Relaxed);
+        if lock.metadata().is_ok_and(|lock| lock.len() == 0) {
+            // Without the note, an empty file is taken for a new one.
+            let _ = lock.write_all(b"made\n");
+        }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -60,6 +76,10 @@ impl DatabaseFile {
     }
 
     pub(super) fn connect(&self, role: Role) -> rusqlite::Result<Connection> {
+        if self.made.load(Ordering::Relaxed) && is_empty(&self.path) {
+            // Opening it would make it a new database.
+            return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT), None));
+        }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
         connection.busy_timeout(if role == Role::Reader { READ_BUSY } else { self.busy })?;
@@ -97,7 +117,7 @@ impl DatabaseFile {
 
     /// The file at the path. Without one, what is written to the file that was there is lost.
     fn present(&self) -> Result<Identity, StoreError> {
-        identity(&self.path).ok_or_else(|| StoreError::Unavailable(format!("{} is gone", self.path.display())))
+        identity(&self.path).ok_or_else(|| StoreError::Disk(format!("{} is gone", self.path.display())))
     }
 
     fn known(&self) -> MutexGuard<'_, Option<Identity>> {
@@ -149,12 +169,16 @@ fn private() -> OpenOptions {
 
 fn unavailable(path: &Path, error: &io::Error) -> OpenError {
     let source = match error.kind() {
-        io::ErrorKind::NotFound => StoreError::Unavailable("its folder does not exist; make it first".to_owned()),
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly,
+        io::ErrorKind::NotFound => StoreError::Disk("its folder does not exist; make it first".to_owned()),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => READ_ONLY,
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full,
-        _ => StoreError::Unavailable(error.to_string()),
+        _ => StoreError::Disk(error.to_string()),
     };
     OpenError::Store { path: path.to_owned(), source }
+}
+
+fn is_empty(path: &Path) -> bool {
+    path.metadata().is_ok_and(|file| file.len() == 0)
 }
 
 #[cfg(unix)]

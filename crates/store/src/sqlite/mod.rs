@@ -59,6 +59,7 @@ impl Sqlite {
         };
         let mut connection = file.connect(Role::Writer).map_err(failed_in_sql)?;
         schema::prepare(&mut connection, &table, &path)?;
+        file.made(&lock);
         let sql = Arc::new(Sql::new(&table));
         let head = schema::head(&connection, &sql).map_err(failed)?;
         let name = format!("store-{}", table.name);
@@ -68,7 +69,7 @@ impl Sqlite {
             let _ending = writer.ending();
             writer.run();
         });
-        let thread = thread.map_err(|error| failed(StoreError::Unavailable(error.to_string())))?;
+        let thread = thread.map_err(|error| failed(StoreError::Disk(error.to_string())))?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
 
@@ -76,22 +77,28 @@ impl Sqlite {
         self.shared.readers.read(|connection| read::get(connection, &self.shared.sql, key))
     }
 
-    pub(crate) async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Row>>, StoreError> {
+    pub(crate) async fn get_many(&self, keys: &[String], asked: &Asked) -> Result<Vec<Option<Row>>, StoreError> {
         if keys.len() <= IN_PLACE_ROWS {
             return self.shared.readers.read(|connection| read::get_many(connection, &self.shared.sql, keys));
         }
         let (sql, keys) = (Arc::clone(&self.shared.sql), keys.to_vec());
-        self.shared.scanners.read(move |connection| read::get_many(connection, &sql, &keys)).await
+        self.shared.scanners.read(asked, move |connection| read::get_many(connection, &sql, &keys)).await
     }
 
     /// Reads at most so many records and bytes. In place when that is all it looks at, else where it may take its
     /// time.
-    pub(crate) async fn page(&self, query: &Query, rows: usize, bytes: usize) -> Result<Page, StoreError> {
+    pub(crate) async fn page(
+        &self,
+        query: &Query,
+        rows: usize,
+        bytes: usize,
+        asked: &Asked,
+    ) -> Result<Page, StoreError> {
         let compiled = compile(&self.shared.table, Dialect::Sqlite, query, rows, bytes)?;
         if rows <= IN_PLACE_ROWS && query.is_by_key() {
             return self.shared.readers.read(|connection| read::page(connection, &compiled));
         }
-        self.shared.scanners.read(move |connection| read::page(connection, &compiled)).await
+        self.shared.scanners.read(asked, move |connection| read::page(connection, &compiled)).await
     }
 
     pub(crate) async fn write(&self, ops: Vec<Op>, asked: &Asked) -> Result<Vec<Outcome>, StoreError> {

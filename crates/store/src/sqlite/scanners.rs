@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use rusqlite::Connection;
 use tokio::sync::{Semaphore, watch};
@@ -12,6 +13,7 @@ use super::file::{DatabaseFile, Role};
 use super::readers::open;
 use super::sql::Sql;
 use crate::StoreError;
+use crate::span::Asked;
 
 /// How many steps of SQLite's machine pass between two looks at whether the caller is still there.
 const STEPS: i32 = 10_000;
@@ -44,10 +46,13 @@ impl Scanners {
     /// with one that was open before.
     pub(super) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
+        asked: &Asked,
         query: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let since = Instant::now();
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| StoreError::Closed)?;
         self.held.subscribe().wait_for(|held| !held).await.map_err(|_| StoreError::Closed)?;
+        asked.waited(since);
         let running = Running::start(self);
         let gone = Gone::default();
         let stop = Arc::clone(&gone.0);

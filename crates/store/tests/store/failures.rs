@@ -2,7 +2,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use campus_store::{Config, Outcome, Store, StoreError};
+use campus_store::{Config, OpenError, Outcome, Store, StoreError};
 
 use crate::support::{Folder, body, create, table, write};
 
@@ -97,7 +97,7 @@ async fn nothing_is_written_into_a_file_that_was_removed_and_it_works_again_when
     write(&store, create("p/before", "Ada", "", 1)).await;
     let aside = folder.path().with_extension("aside");
     std::fs::rename(folder.path(), &aside).unwrap();
-    let gone = Err(StoreError::Unavailable(format!(
+    let gone = Err(StoreError::Disk(format!(
         "{} is gone",
         folder
             .path()
@@ -107,7 +107,7 @@ async fn nothing_is_written_into_a_file_that_was_removed_and_it_works_again_when
     )));
     assert_eq!(store.write(vec![create("p/lost", "Eve", "", 1)]).await, gone.clone().map(|()| Vec::new()));
     assert_eq!(store.check().await, gone);
-    assert!(matches!(store.get("p/0001").await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.get("p/0001").await, Err(StoreError::Disk(_))));
     std::fs::rename(&aside, folder.path()).unwrap();
     assert_eq!(store.check().await, Ok(()));
     assert_eq!(store.get("p/lost").await.unwrap(), None);
@@ -132,4 +132,32 @@ async fn another_database_in_place_of_the_own_is_refused_and_an_older_copy_of_it
     assert_eq!(write(&store, create("p/new", "Eve", "", 1)).await, Outcome::Created);
     assert!(store.get("p/new").await.unwrap().is_some());
     assert_eq!(store.check().await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_file_cut_to_nothing_under_a_running_store_is_said_to_be_damaged_and_nothing_is_written_into_it() {
+    let folder = Folder::new();
+    filled(&folder).await;
+    let store = folder.open().await;
+    assert!(store.get("p/0001").await.unwrap().is_some());
+    // Kept open: closing it would take the locks of this process away.
+    let file = writable(&folder.path());
+    file.set_len(0).unwrap();
+    assert_eq!(store.check().await, Err(StoreError::Corrupt));
+    assert_eq!(store.get("p/1000").await, Err(StoreError::Corrupt));
+    assert_eq!(store.write(vec![create("p/new", "Eve", "", 1)]).await, Err(StoreError::Corrupt));
+    assert_eq!(store.changes(0).next().await, Err(StoreError::Corrupt));
+    assert_eq!(file.metadata().unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn a_file_cut_to_nothing_under_a_stopped_store_is_refused_at_the_start() {
+    let folder = Folder::new();
+    filled(&folder).await;
+    writable(&folder.path()).set_len(0).unwrap();
+    let path = folder.path().canonicalize().unwrap();
+    assert_eq!(Store::open(folder.config(), table()).await.err(), Some(OpenError::Emptied { path }));
+    assert_eq!(folder.path().metadata().unwrap().len(), 0, "it is left alone");
+    std::fs::remove_file(folder.path()).unwrap();
+    assert_eq!(folder.open().await.position().await, Ok(0), "who removes it begins anew");
 }

@@ -7,6 +7,8 @@ mod expr;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
+mod gone;
+#[cfg(test)]
 mod load;
 #[cfg(test)]
 mod lost;
@@ -16,6 +18,8 @@ mod open;
 mod outages;
 #[cfg(test)]
 mod pages;
+#[cfg(test)]
+mod refused;
 #[cfg(test)]
 mod retention;
 #[cfg(test)]

@@ -76,7 +76,7 @@ async fn a_missing_folder_is_named() {
     let error = Store::open(Config { path: path.clone(), ..folder.config() }, table()).await.err().unwrap();
     assert_eq!(
         error.to_string(),
-        format!("{}: the database cannot be reached: its folder does not exist; make it first", path.display())
+        format!("{}: the database cannot be used: its folder does not exist; make it first", path.display())
     );
 }
 

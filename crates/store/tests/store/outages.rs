@@ -1,13 +1,15 @@
 //! A PostgreSQL server that is killed, frozen, cut off, and shared with others.
 
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use campus_store::{CompareOp, Expect, Expr, Op, Outcome, Query, Store, StoreError, Value};
 use campus_testdb::Postgres;
 
 use crate::load::{Load, beside, eventually, open, quick, requested, sound, within};
-use crate::support::{Folder, NAME, body, create, put, table, values, write};
+use crate::support::{Folder, NAME, body, create, put, table, until, values, write};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_killed_under_load_loses_nothing_acknowledged_and_nothing_is_done_twice() {
@@ -154,6 +156,38 @@ async fn a_replica_hears_of_a_change_of_another_one_and_knows_its_positions() {
     write(&one, create("p/last", "A", "", 1)).await;
     assert_eq!(two.position().await, Ok(20), "asked for, not remembered");
     assert_eq!(two.changes(21).next().await, Err(StoreError::Future));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_watchers_of_one_replica_read_the_log_together() {
+    const WATCHERS: usize = 40;
+    let Some(folder) = Folder::on_postgres() else { return };
+    let store = open(&folder).await;
+    let seen = Arc::new(AtomicUsize::new(0));
+    for _ in 0..WATCHERS {
+        let (mut changes, seen) = (store.changes(0), Arc::clone(&seen));
+        tokio::spawn(async move {
+            while let Ok(changes) = changes.next().await {
+                seen.fetch_add(changes.len(), Ordering::Relaxed);
+            }
+        });
+    }
+    for number in 1..=50 {
+        write(&store, create(&format!("p/{number}"), "A", "", 1)).await;
+        until("all have it", || seen.load(Ordering::Relaxed) == number * WATCHERS).await;
+    }
+    let other = beside(&folder).await;
+    let scans = "SELECT seq_scan + idx_scan FROM pg_stat_user_tables WHERE relid = to_regclass('person_change')";
+    // The server counts late, and only for connections that go on being used.
+    let counted = eventually("the reads are counted", async || {
+        for _ in 0..4 {
+            store.check().await.unwrap();
+        }
+        let scans: i64 = other.query_one(scans, &[]).await.unwrap().get(0);
+        (scans >= 50).then_some(scans)
+    })
+    .await;
+    assert!(counted < 50 * i64::try_from(WATCHERS).unwrap() / 4, "{counted} reads");
 }
 
 #[tokio::test]

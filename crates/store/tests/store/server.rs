@@ -8,13 +8,13 @@ use crate::load::beside;
 use crate::support::{Folder, create, table, until, write};
 
 /// People need a password; the superuser does not.
-const HBA: &str = "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
+pub(crate) const HBA: &str = "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
 
-fn config(url: &str) -> PostgresConfig {
+pub(crate) fn config(url: &str) -> PostgresConfig {
     PostgresConfig { schema: Postgres::schema(), connect_limit_ms: 2_000, ..PostgresConfig::new(url.parse().unwrap()) }
 }
 
-async fn open(postgres: &PostgresConfig) -> Result<Store, OpenError> {
+pub(crate) async fn open(postgres: &PostgresConfig) -> Result<Store, OpenError> {
     Store::open(Config { postgres: Some(postgres.clone()), ..Config::default() }, table()).await
 }
 
@@ -32,7 +32,10 @@ async fn a_role_password_or_database_that_does_not_fit_is_an_error_at_the_start_
         (at("postgres", "nowhere"), "database \"nowhere\" does not exist (SQLSTATE 3D000)"),
     ] {
         let error = open(&config(&url)).await.err().unwrap().to_string();
-        assert!(error.contains(why) && error.contains("postgres://127.0.0.1:"), "{error}");
+        let place = format!("postgres://127.0.0.1:{}/", server.port());
+        assert!(error.starts_with(&place) && error.matches(&place).count() == 1, "the place once: {error}");
+        assert!(error.contains(&format!(": the database refuses this program: {why}; ")), "{error}");
+        assert!(error.contains("store.url"), "what to change: {error}");
         assert!(!error.contains("wr0ng"), "{error}");
     }
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -42,7 +45,8 @@ async fn a_role_password_or_database_that_does_not_fit_is_an_error_at_the_start_
     assert_eq!(write(&store, create("p/1", "Ada", "", 1)).await, Outcome::Created);
     let missing = Some(file.path().with_extension("missing"));
     let error = open(&PostgresConfig { password_file: missing, ..config(&at("ada", "campus")) }).await.err().unwrap();
-    assert!(error.to_string().contains("password file"), "{error}");
+    let OpenError::Invalid(why) = error else { panic!("{error}") };
+    assert!(why.starts_with("setting store.password_file: ") && why.contains("No such file"), "{why}");
 }
 
 #[tokio::test]
@@ -61,6 +65,37 @@ async fn a_store_opens_without_its_server_and_works_when_it_is_there() {
     }
     assert!(store.id().await.is_ok());
     assert_eq!(write(&store, create("p/1", "A", "", 1)).await, Outcome::Created);
+}
+
+#[tokio::test]
+async fn a_store_opens_soon_without_an_answer_of_its_server_and_what_that_refuses_later_is_tried_again() {
+    let Some(server) = Postgres::start(&[], &[]) else { return };
+    server.freeze();
+    let patient = |url: &str| PostgresConfig { connect_limit_ms: 600_000, ..config(url) };
+    let (good, refused) =
+        (patient(server.url()), patient(&format!("postgres://late@127.0.0.1:{}/postgres", server.port())));
+    let opening = async { tokio::join!(open(&good), open(&refused)) };
+    let opened = tokio::time::timeout(std::time::Duration::from_secs(60), opening).await.expect("it waits");
+    let (good, refused) = (opened.0.unwrap(), opened.1.unwrap());
+    server.thaw();
+    assert_eq!(write(&good, create("p/1", "A", "", 1)).await, Outcome::Created);
+    let why = refused.check().await.err();
+    assert!(matches!(&why, Some(StoreError::Refused(why)) if why.contains("late")), "{why:?}");
+    server.sql("CREATE ROLE late LOGIN SUPERUSER");
+    let begun = std::time::Instant::now();
+    while refused.check().await.is_err() {
+        assert!(begun.elapsed().as_secs() < 20, "it is not tried again");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_may_only_be_read_is_told_of_in_its_own_words() {
+    let Some(server) = Postgres::start(&[], &[]) else { return };
+    server.sql("ALTER ROLE postgres SET default_transaction_read_only = on");
+    let store = open(&config(server.url())).await.unwrap();
+    let why = store.check().await.unwrap_err().to_string();
+    assert!(why.starts_with("the database is read-only; look at default_transaction_read_only"), "{why}");
 }
 
 #[tokio::test]
@@ -162,15 +197,18 @@ async fn tls_is_as_strict_as_the_address_says() {
         (at("127.0.0.1", &format!("sslmode=verify-ca&sslrootcert={unknown}")), false),
         (at("127.0.0.1", &format!("sslmode=require&sslrootcert={unknown}")), false),
     ] {
-        let store = open(&config(&url)).await.unwrap();
-        let checked = store.check().await;
-        assert_eq!(checked.is_ok(), works, "{url}: {checked:?}");
-        if let Err(error) = checked {
-            assert!(error.to_string().contains("certificate"), "{url}: {error}");
+        let opened = open(&config(&url)).await;
+        assert_eq!(opened.is_ok(), works, "{url}: {:?}", opened.err());
+        if let Err(error) = opened {
+            let said = error.to_string();
+            assert!(said.contains("certificate") && said.contains("sslrootcert"), "{url}: {said}");
         }
     }
     let plain = open(&config(&at("127.0.0.1", "sslmode=disable"))).await.err().unwrap();
     assert!(plain.to_string().contains("SQLSTATE 28000"), "{plain}");
     let missing = open(&config(&at("127.0.0.1", "sslmode=verify-full&sslrootcert=/missing"))).await.err().unwrap();
-    assert!(matches!(&missing, OpenError::Invalid(why) if why.contains("sslrootcert /missing")), "{missing}");
+    assert!(
+        matches!(&missing, OpenError::Invalid(why) if why.starts_with("setting store.url: sslrootcert /missing")),
+        "{missing}"
+    );
 }

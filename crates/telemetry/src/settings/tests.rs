@@ -79,8 +79,13 @@ fn what_cannot_be_honoured_is_refused_by_the_name_of_its_variable_with_what_to_w
         (&[("OTEL_METRICS_EXPORTER", "prometheus")], "OTEL_METRICS_EXPORTER is \"prometheus\": use otlp, none"),
         (&[ALL, ("OTEL_TRACES_SAMPLER", "some")], "OTEL_TRACES_SAMPLER is \"some\": use always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio"),
         (&[ALL, ("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "2")], "OTEL_TRACES_SAMPLER_ARG is \"2\": use the part of traces to take, 0 to 1"),
-        (&[("OTEL_PROPAGATORS", "b3")], "OTEL_PROPAGATORS is \"b3\": use tracecontext, baggage or none"),
+        (&[("OTEL_PROPAGATORS", "b3")], "OTEL_PROPAGATORS is \"b3\": use tracecontext, baggage or both with a comma, or none alone"),
+        (&[("OTEL_PROPAGATORS", "tracecontext,none")], "OTEL_PROPAGATORS is \"tracecontext,none\": use tracecontext, baggage or both with a comma, or none alone"),
         (&[("OTEL_RESOURCE_ATTRIBUTES", "a")], "OTEL_RESOURCE_ATTRIBUTES is \"a\": use key=value pairs separated by commas"),
+        (&[("OTEL_BSP_SCHEDULE_DELAY", "abc")], "OTEL_BSP_SCHEDULE_DELAY is \"abc\": use a number of milliseconds, at least 1"),
+        (&[("OTEL_METRIC_EXPORT_TIMEOUT", "1s")], "OTEL_METRIC_EXPORT_TIMEOUT is \"1s\": use a number of milliseconds, at least 1"),
+        (&[("OTEL_TRACES_SAMPLER_ARG", "half")], "OTEL_TRACES_SAMPLER_ARG is \"half\": use the part of traces to take, 0 to 1"),
+        (&[ALL, ("OTEL_SDK_DISABLED", "true"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")], "OTEL_EXPORTER_OTLP_PROTOCOL is \"http/json\": use grpc, http/protobuf"),
         (&[ALL, ("OTEL_BSP_SCHEDULE_DELAY", "0")], "OTEL_BSP_SCHEDULE_DELAY is \"0\": use a number of milliseconds, at least 1"),
         (&[ALL, ("OTEL_BSP_MAX_QUEUE_SIZE", "-1")], "OTEL_BSP_MAX_QUEUE_SIZE is \"-1\": use a number of at least 1"),
         (&[ALL, ("OTEL_BSP_MAX_QUEUE_SIZE", "9999999")], "OTEL_BSP_MAX_QUEUE_SIZE is \"9999999\": use at most 1048576"),
@@ -90,7 +95,15 @@ fn what_cannot_be_honoured_is_refused_by_the_name_of_its_variable_with_what_to_w
         (&[ALL, ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "zstd")], "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION is \"zstd\": use none, gzip"),
         (&[ALL, ("OTEL_EXPORTER_OTLP_HEADERS", "secret")], "OTEL_EXPORTER_OTLP_HEADERS: use name=value pairs separated by commas"),
         (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:99999")], "OTEL_EXPORTER_OTLP_ENDPOINT is \"http://c:99999\": use a URL such as http://collector:4318 or https://collector:4317"),
-        (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:1/?a=1")], "OTEL_EXPORTER_OTLP_ENDPOINT is \"http://c:1/?a=1\": use a URL such as http://collector:4318 or https://collector:4317"),
+        (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://u:SECRETPW@h:1/")], "OTEL_EXPORTER_OTLP_ENDPOINT: it names a user (@); give what identifies this program in OTEL_EXPORTER_OTLP_HEADERS"),
+        (&[grpc, ("OTEL_EXPORTER_OTLP_ENDPOINT", "u:SECRETPW@h:99999")], "OTEL_EXPORTER_OTLP_ENDPOINT: it names a user (@)"),
+        (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:1/base#SECRETPW")], "OTEL_EXPORTER_OTLP_ENDPOINT: it has a fragment (#), which is not for the address of a collector; use a URL"),
+        (&[https, ("OTEL_EXPORTER_OTLP_INSECURE", "true")], "OTEL_EXPORTER_OTLP_ENDPOINT is \"https://c:4317\": https and OTEL_EXPORTER_OTLP_TRACES_INSECURE=true (or that of all) contradict each other; leave one out"),
+        (&[ALL, ("OTEL_EXPORTER_OTLP_HEADERS", "a=SECRETPW%ZZ")], "OTEL_EXPORTER_OTLP_HEADERS: use name=value pairs separated by commas, with %XX"),
+        (&[ALL, ("OTEL_EXPORTER_OTLP_HEADERS", "b=1,Content-Type=SECRETPW")], "OTEL_EXPORTER_OTLP_HEADERS: content-type belongs to the way requests are sent; leave it out"),
+        (&[ALL, ("OTEL_EXPORTER_OTLP_HEADERS", "grpc-timeout=SECRETPW")], "OTEL_EXPORTER_OTLP_HEADERS: grpc-timeout belongs"),
+        (&[("OTEL_RESOURCE_ATTRIBUTES", "a=%z")], "OTEL_RESOURCE_ATTRIBUTES is \"a=%z\": use key=value pairs separated by commas, with %XX"),
+        (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:1/?a=SECRETPW")], "OTEL_EXPORTER_OTLP_ENDPOINT: it has a query (?), which is not for the address of a collector; use a URL such as http://collector:4318 or https://collector:4317"),
         (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "c:4318")], "OTEL_EXPORTER_OTLP_ENDPOINT is \"c:4318\": use a URL such as http://collector:4318 or https://collector:4317"),
         (&[grpc, ALL], "OTEL_EXPORTER_OTLP_ENDPOINT is \"http://c:4318/base/\": gRPC takes no path; leave it out, or set OTEL_EXPORTER_OTLP_PROTOCOL to http/protobuf"),
         (&[grpc, https, ("OTEL_EXPORTER_OTLP_INSECURE", "true")], "OTEL_EXPORTER_OTLP_ENDPOINT is \"https://c:4317\": https and OTEL_EXPORTER_OTLP_TRACES_INSECURE=true (or that of all) contradict each other; leave one out"),
@@ -100,5 +113,20 @@ fn what_cannot_be_honoured_is_refused_by_the_name_of_its_variable_with_what_to_w
     ] {
         let error = read(variables).map(|_| ()).unwrap_err().to_string();
         assert!(error.starts_with(line), "{error}\nis not\n{line}");
+        assert!(!error.contains("SECRETPW"), "{error}");
     }
+}
+
+#[test]
+fn what_has_no_effect_beside_the_rest_is_told() {
+    let certificate = ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/no/such");
+    let https = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://c:4318");
+    let of_metrics = ("OTEL_METRICS_EXPORTER", "none");
+    let lines = read(&[ALL, of_metrics, certificate, ("OTEL_TRACES_SAMPLER_ARG", "0.5")]).unwrap().unused;
+    let sampler = "OTEL_TRACES_SAMPLER_ARG has no effect: set OTEL_TRACES_SAMPLER to traceidratio, too";
+    let tls =
+        "OTEL_EXPORTER_OTLP_CERTIFICATE has no effect: traces are sent over http; for TLS the endpoint must be https";
+    assert_eq!(lines, [sampler, tls]);
+    let nothing_sent = read(&[https, certificate, ("OTEL_SDK_DISABLED", "true")]).unwrap();
+    assert!(nothing_sent.unused.is_empty() && !nothing_sent.is_on(), "and no file is read");
 }

@@ -1,6 +1,7 @@
 //! How a connection becomes one of TLS, or why it does not.
 
 use super::{H2, Tls, certificate::names};
+use crate::transport::Port;
 use campus_call::Certificate;
 use rustls::{CertificateError, Error, InvalidMessage};
 use std::io;
@@ -9,11 +10,16 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 impl Tls {
     /// Does the server's part of a handshake, and gives the names of the client if it showed a certificate.
-    pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, Option<Certificate>)> {
+    pub(crate) async fn accept(
+        &self,
+        stream: TcpStream,
+        port: Port,
+    ) -> io::Result<(TlsStream<TcpStream>, Option<Certificate>)> {
         let mut pending = Pending { tls: self, failed: Some("timeout") };
-        let accepted = TlsAcceptor::from(self.current()).accept(stream).await.and_then(|stream| {
+        let accepted = TlsAcceptor::from(self.current(port)).accept(stream).await.and_then(|stream| {
             let session = stream.get_ref().1;
             match session.alpn_protocol() {
+                _ if port == Port::Web => Ok(stream),
                 Some(H2) => Ok(stream),
                 _ => Err(io::Error::new(io::ErrorKind::InvalidData, Error::NoApplicationProtocol)),
             }

@@ -1,10 +1,10 @@
 //! From the files to what rustls needs.
 
 use super::{
-    certificate::{Expiry, expiry, not_yet},
+    certificate::{Expiry, expiry, is_authority, not_yet},
     settings::{ClientCertificate, Files, TlsConfig, TlsVersion},
 };
-use crate::config::OutOfRange;
+use crate::config::{ByteSize, OutOfRange, read_file};
 use rustls::{
     RootCertStore, ServerConfig,
     crypto::{CryptoProvider, ring},
@@ -12,7 +12,14 @@ use rustls::{
     server::{NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier},
     version::{TLS12, TLS13},
 };
-use std::{fs, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
+
+/// No file of certificates or keys is larger.
+const MOST: ByteSize = ByteSize::mib(1);
+
+/// Stands in a private key that is encrypted (RFC 7468, 11, and RFC 1421).
+const ENCRYPTED: &[u8] = b"ENCRYPTED";
+const KEYS: &str = "make one of RSA (2048 bits or more), ECDSA (P-256 or P-384) or Ed25519";
 
 /// What the files hold.
 #[derive(Clone, PartialEq, Eq)]
@@ -22,9 +29,16 @@ pub(super) struct Contents {
     client_ca: Option<Vec<u8>>,
 }
 
+/// What the connections of each port are encrypted with: the one thing they differ in is what they speak (ALPN).
+#[derive(Clone)]
+pub(super) struct Served {
+    pub(super) grpc: Arc<ServerConfig>,
+    pub(super) web: Arc<ServerConfig>,
+}
+
 /// What new connections are served with.
 pub(super) struct Loaded {
-    pub(super) server: Arc<ServerConfig>,
+    pub(super) server: Served,
     pub(super) certificate: Expiry,
     pub(super) client_ca: Option<Expiry>,
 }
@@ -53,13 +67,36 @@ impl<'a> File<'a> {
     }
 
     fn read(&self) -> Result<Vec<u8>, OutOfRange> {
-        fs::read(self.path).map_err(|error| self.unusable(format!("the file cannot be read: {error}")))
+        let bytes = read_file(self.path, MOST);
+        let bytes = bytes.map_err(|error| self.unusable(format!("the file cannot be read: {error}")))?;
+        // What editors put before the first line of a text (BOM).
+        Ok(bytes.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(bytes))
+    }
+
+    fn no_pem(&self, error: &pem::Error) -> OutOfRange {
+        self.unusable(match error {
+            pem::Error::MissingSectionEnd { .. } => {
+                "the file ends in the middle of a section of PEM; has it been written whole?".to_owned()
+            }
+            pem::Error::IllegalSectionStart { .. } => "a line that begins a section of PEM is damaged".to_owned(),
+            error => format!("the file is not in PEM form: {error}"),
+        })
+    }
+
+    fn private_key(&self, text: &[u8]) -> Result<PrivateKeyDer<'static>, OutOfRange> {
+        PrivateKeyDer::from_pem_slice(text).map_err(|error| match error {
+            _ if text.windows(ENCRYPTED.len()).any(|found| found == ENCRYPTED) => self.unusable(
+                "the key is encrypted, and nobody is there to type its passphrase; decrypt it (openssl pkey -in OLD -out NEW)",
+            ),
+            pem::Error::NoItemsFound => self.unusable("the file holds no private key in PEM form"),
+            error => self.no_pem(&error),
+        })
     }
 
     /// Certificates, and when the first of them expires.
     fn certificates(&self, text: &[u8]) -> Result<(Vec<CertificateDer<'static>>, Expiry), OutOfRange> {
         let read: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(text).collect();
-        let certificates = read.map_err(|error| self.unusable(format!("the file is not in PEM form: {error}")))?;
+        let certificates = read.map_err(|error| self.no_pem(&error))?;
         let expiries: Option<Vec<Expiry>> = certificates.iter().map(expiry).collect();
         let expiries = expiries.ok_or_else(|| self.unusable("the file holds what is no X.509 certificate"))?;
         let first = expiries.iter().min().copied();
@@ -84,10 +121,13 @@ impl Contents {
         if let Some(from) = chain.iter().find_map(not_yet) {
             return Err(file.unusable(format!("the certificate is not good before {from}; is the clock right?")));
         }
-        let no_key =
-            |error: pem::Error| key_file.unusable(format!("the file holds no private key in PEM form: {error}"));
-        let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(no_key)?;
+        let key = key_file.private_key(&self.key)?;
         let provider = Arc::new(ring::default_provider());
+        if provider.key_provider.load_private_key(key.clone_key()).is_err() {
+            return Err(
+                key_file.unusable(format!("the file holds a private key of a kind that is not supported; {KEYS}"))
+            );
+        }
         let (clients, client_ca) = match (files.client_ca, &self.client_ca) {
             (Some(path), Some(text)) => {
                 let (verifier, expiry) = verifier(&File::client_ca(path), text, &provider, config)?;
@@ -110,7 +150,10 @@ impl Contents {
             server.session_storage = Arc::new(NoServerSessionStorage {});
             server.send_tls13_tickets = 0;
         }
-        Ok(Loaded { server: Arc::new(server), certificate, client_ca })
+        let mut web = server.clone();
+        web.alpn_protocols.push(super::HTTP_1_1.to_vec());
+        let server = Served { grpc: Arc::new(server), web: Arc::new(web) };
+        Ok(Loaded { server, certificate, client_ca })
     }
 }
 
@@ -128,12 +171,17 @@ fn verifier(
     }
     let mut roots = RootCertStore::empty();
     for authority in authorities {
+        if !is_authority(&authority) {
+            return Err(file.unusable(
+                "the file holds a certificate that is not of an authority, and can vouch for no client; give that of who signed it",
+            ));
+        }
         roots.add(authority).map_err(|error| file.unusable(format!("an authority cannot be used: {error}")))?;
     }
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
     let builder = match config.client_certificate {
-        ClientCertificate::Required => builder,
-        ClientCertificate::Optional => builder.allow_unauthenticated(),
+        None | Some(ClientCertificate::Required) => builder,
+        Some(ClientCertificate::Optional) => builder.allow_unauthenticated(),
     };
     let verifier =
         builder.build().map_err(|error| file.unusable(format!("the authorities cannot be used: {error}")))?;

@@ -8,22 +8,32 @@ mod settings;
 
 pub use settings::{ClientCertificate, TlsConfig, TlsVersion};
 
+use super::Port;
 use crate::{config::OutOfRange, metrics::Metrics};
+use certificate::Expiry;
 use figures::Figures;
-use load::{Contents, Loaded};
+use load::{Contents, Loaded, Served};
 use rustls::ServerConfig;
 use std::{
     fmt,
     sync::{Arc, PoisonError, RwLock},
+    thread,
+    time::Duration,
 };
+use tokio::{sync::oneshot, time::timeout};
 
 /// How HTTP/2 over TLS is called in ALPN (RFC 9113, 3.2).
 const H2: &[u8] = b"h2";
+/// How HTTP/1.1 over TLS is called in ALPN (RFC 7301, 6).
+const HTTP_1_1: &[u8] = b"http/1.1";
+
+/// Reading the files for longer than this is told.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What connections are encrypted with at this moment.
 pub(crate) struct Tls {
     config: TlsConfig,
-    current: RwLock<Arc<ServerConfig>>,
+    current: RwLock<Served>,
     figures: Figures,
 }
 
@@ -48,13 +58,18 @@ impl TlsConfig {
 }
 
 impl Tls {
-    fn current(&self) -> Arc<ServerConfig> {
-        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    fn current(&self, port: Port) -> Arc<ServerConfig> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(if port == Port::Web { &current.web } else { &current.grpc })
     }
 
     fn take(&self, loaded: &Loaded) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&loaded.server);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = loaded.server.clone();
         self.tell(loaded);
+    }
+
+    fn count(&self, reload: &'static str) {
+        self.figures.reloads.get_or_create(&[("result", reload)]).inc();
     }
 
     fn tell(&self, loaded: &Loaded) {
@@ -70,17 +85,27 @@ impl Tls {
 pub(crate) struct Watched {
     pub(crate) tls: Arc<Tls>,
     seen: Contents,
+    expiry: Expiry,
+    told: Age,
+}
+
+/// How old the certificate in use is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Age {
+    Good,
+    ExpiresSoon,
+    Expired,
 }
 
 impl Watched {
     /// From the settings, if they want TLS.
     pub(crate) fn new(config: &TlsConfig, metrics: &Metrics) -> Result<Option<Self>, OutOfRange> {
         let Some((seen, loaded)) = config.load()? else { return Ok(None) };
-        let current = RwLock::new(Arc::clone(&loaded.server));
+        let current = RwLock::new(loaded.server.clone());
         let tls = Arc::new(Tls { config: config.clone(), current, figures: Figures::default() });
         tls.figures.register(metrics);
         tls.tell(&loaded);
-        Ok(Some(Self { tls, seen }))
+        Ok(Some(Self { tls, seen, expiry: loaded.certificate, told: Age::Good }))
     }
 
     /// Looks at the files again and again, until dropped. What is good holds for new connections; what is not is told, and
@@ -88,42 +113,90 @@ impl Watched {
     pub(crate) async fn reload(mut self) {
         let interval = self.tls.config.reload_interval.get();
         loop {
+            self.remind();
             tokio::time::sleep(interval).await;
-            // Files of a network may take their time.
-            match tokio::task::spawn_blocking(move || self.look()).await {
-                Ok(watched) => self = watched,
-                Err(error) => return tracing::error!(%error, "TLS files are not looked at any more"),
+            if let Some(found) = self.read().await {
+                self.take(found);
             }
         }
     }
 
-    fn look(mut self) -> Self {
-        let Ok(Some(files)) = self.tls.config.files() else { return self };
-        let read = || Contents::read(files);
-        let count = |result| self.tls.figures.reloads.get_or_create(&[("result", result)]).inc();
-        let found = match (read(), read()) {
-            // Somebody is about to exchange them, one after the other.
-            (Ok(once), Ok(twice)) if once != twice => return self,
-            (Ok(found), _) if found == self.seen => return self,
-            (Ok(found), _) => found,
-            (Err(error), _) => {
-                count("failure");
-                tracing::error!(%error, "TLS files cannot be read; the former ones stay in use");
-                return self;
+    /// Says once that the certificate expires soon, and once that it has.
+    fn remind(&mut self) {
+        let expiry = self.expiry;
+        let age = match expiry.is_near() {
+            true if expiry.has_passed() => Age::Expired,
+            true => Age::ExpiresSoon,
+            false => Age::Good,
+        };
+        match std::mem::replace(&mut self.told, age) {
+            told if told >= age => {}
+            _ if age == Age::Expired => tracing::warn!(
+                certificate.expiry = %expiry,
+                "the certificate of server.tls.certificate has expired, and clients refuse it; renew the file"
+            ),
+            _ => tracing::warn!(
+                certificate.expiry = %expiry,
+                "the certificate of server.tls.certificate expires soon; renew the file"
+            ),
+        }
+    }
+
+    /// Reads the files, on a thread of its own for which nobody waits at the end: those of a network may never come.
+    async fn read(&self) -> Option<Result<Contents, OutOfRange>> {
+        let (give, mut found) = oneshot::channel();
+        let config = self.tls.config.clone();
+        let reader = thread::Builder::new().name("tls-files".to_owned()).spawn(move || {
+            let _ = give.send(read_at_rest(&config));
+        });
+        if let Err(error) = reader {
+            tracing::error!(%error, "no thread to read the TLS files on; the former ones stay in use");
+            return None;
+        }
+        if let Ok(found) = timeout(PATIENCE, &mut found).await {
+            return found.ok().flatten();
+        }
+        self.tls.count("failure");
+        tracing::error!(waited.s = PATIENCE.as_secs(), "reading the TLS files takes long; the former ones stay in use");
+        found.await.ok().flatten()
+    }
+
+    fn take(&mut self, found: Result<Contents, OutOfRange>) {
+        let found = match found {
+            Ok(found) if found == self.seen => return,
+            Ok(found) => found,
+            Err(error) => {
+                self.tls.count("failure");
+                return tracing::error!(%error, "TLS files cannot be read; the former ones stay in use");
             }
         };
-        match found.load(&self.tls.config, files) {
-            Ok(loaded) => {
+        match self
+            .tls
+            .config
+            .files()
+            .and_then(|files| files.map(|files| found.load(&self.tls.config, files)).transpose())
+        {
+            Ok(None) => {}
+            Ok(Some(loaded)) => {
                 self.tls.take(&loaded);
-                count("success");
+                self.expiry = loaded.certificate;
+                self.tls.count("success");
                 tracing::info!(certificate.expiry = %loaded.certificate, "TLS files taken over");
             }
             Err(error) => {
-                count("failure");
+                self.tls.count("failure");
                 tracing::error!(%error, "changed TLS files cannot be used; the former ones stay in use");
             }
         }
         self.seen = found;
-        self
+    }
+}
+
+/// What the files hold; nothing while somebody exchanges them, one after the other.
+fn read_at_rest(config: &TlsConfig) -> Option<Result<Contents, OutOfRange>> {
+    let files = config.files().ok()??;
+    match (Contents::read(files), Contents::read(files)) {
+        (Ok(once), Ok(twice)) if once != twice => None,
+        (once, _) => Some(once),
     }
 }

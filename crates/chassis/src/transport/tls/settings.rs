@@ -14,8 +14,8 @@ pub struct TlsConfig {
     pub key: Option<PathBuf>,
     /// File of the authorities whose client certificates are good (PEM). Given: mutual TLS.
     pub client_ca: Option<PathBuf>,
-    /// Whether a client must have a certificate; of meaning with `client_ca` only.
-    pub client_certificate: ClientCertificate,
+    /// Whether a client must have a certificate, where there is a `client_ca`; unset: it must.
+    pub client_certificate: Option<ClientCertificate>,
     /// The oldest version of TLS that is spoken.
     pub min_version: TlsVersion,
     /// Time between two looks at the files; what has changed holds for new connections.
@@ -28,7 +28,7 @@ impl Default for TlsConfig {
             certificate: None,
             key: None,
             client_ca: None,
-            client_certificate: ClientCertificate::default(),
+            client_certificate: None,
             min_version: TlsVersion::default(),
             reload_interval: HumanDuration::secs(10),
         }
@@ -36,11 +36,10 @@ impl Default for TlsConfig {
 }
 
 /// Whether a client must have a certificate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", try_from = "String")]
 pub enum ClientCertificate {
     /// Without one there is no connection.
-    #[default]
     Required,
     /// One that is shown is checked.
     Optional,
@@ -109,6 +108,9 @@ impl TlsConfig {
         let missing = |setting, because: &str| {
             Err(OutOfRange { setting, value: "unset".to_owned(), possible: format!("{because} needs it").into() })
         };
+        if self.client_certificate.is_some() && self.client_ca.is_none() {
+            return missing("server.tls.client_ca", "server.tls.client_certificate");
+        }
         match (&self.certificate, &self.key, &self.client_ca) {
             (Some(certificate), Some(key), client_ca) => {
                 Ok(Some(Files { certificate, key, client_ca: client_ca.as_ref() }))

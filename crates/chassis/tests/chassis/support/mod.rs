@@ -4,6 +4,7 @@ mod bare;
 mod http1;
 mod probe;
 mod raw;
+pub(crate) mod web;
 
 pub(crate) use bare::{Answer, Bare, framed};
 pub(crate) use http1::{get, request};
@@ -30,6 +31,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Server {
     pub(crate) grpc: SocketAddr,
     pub(crate) addresses: Listen,
+    pub(crate) web: Listen,
     pub(crate) admin: SocketAddr,
     pub(crate) handle: Handle,
     pub(crate) health: Health,
@@ -81,10 +83,10 @@ impl Server {
             .build_info(BuildInfo::new("probe", "1.2.3", "abc"))
             .service(probe.clone());
         let app = more(builder).build().unwrap();
-        let addresses = app.grpc_addresses().clone();
+        let (addresses, web) = (app.grpc_addresses().clone(), app.web_addresses().clone());
         let (grpc, admin, handle, health) = (app.grpc_addr().unwrap(), app.admin_addr(), app.handle(), app.health());
         let ended = tokio::spawn(app.run_until(std::future::pending::<()>()));
-        Self { grpc, addresses, admin, handle, health, probe, ended }
+        Self { grpc, addresses, web, admin, handle, health, probe, ended }
     }
 
     pub(crate) async fn channel(&self) -> Channel {

@@ -60,7 +60,13 @@ impl Raw {
     }
 
     pub(crate) async fn send(&mut self, frame: &Frame) {
-        self.0.write_all(&frame.bytes()).await.unwrap();
+        self.send_all(std::slice::from_ref(frame)).await;
+    }
+
+    /// Sends them in one piece.
+    pub(crate) async fn send_all(&mut self, frames: &[Frame]) {
+        let bytes: Vec<u8> = frames.iter().flat_map(Frame::bytes).collect();
+        self.0.write_all(&bytes).await.unwrap();
     }
 
     /// Opens windows as wide as they may be, so that the socket is full before they are.
@@ -76,6 +82,11 @@ impl Raw {
 
     /// Begins and ends the request of a call of the probe service with this message.
     pub(crate) async fn call(&mut self, stream: u32, method: &str, message: &[u8]) {
+        self.send_all(&Self::request(stream, method, message)).await;
+    }
+
+    /// The frames of a call's request.
+    pub(crate) fn request(stream: u32, method: &str, message: &[u8]) -> [Frame; 2] {
         // POST and http stand in the static table (RFC 7541, appendix A), as do the names of :path and content-type.
         let mut block = vec![0x83, 0x86];
         let literal = |name: u8, value: &str| {
@@ -86,9 +97,12 @@ impl Raw {
         // An indexed name above 14 takes a second byte.
         block.extend([0x0f, 0x10]);
         block.extend(literal(0, "application/grpc").get(1..).unwrap());
-        self.send(&Frame { kind: HEADERS, flags: 4, stream, payload: block }).await;
         let size = u8::try_from(message.len()).unwrap();
-        self.send(&Frame { kind: 0, flags: 1, stream, payload: [&[0, 0, 0, 0, size], message].concat() }).await;
+        let message = [&[0, 0, 0, 0, size], message].concat();
+        [
+            Frame { kind: HEADERS, flags: 4, stream, payload: block },
+            Frame { kind: 0, flags: 1, stream, payload: message },
+        ]
     }
 
     /// The next frame; `None` at the end of the connection, orderly or not.

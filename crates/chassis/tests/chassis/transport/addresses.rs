@@ -2,7 +2,7 @@
 
 use super::{connect, echoes, listening};
 use crate::support::{Probe, Server, admin_config, descriptors, get};
-use campus_chassis::App;
+use campus_chassis::{AdminConfig, App};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
 /// A port of which nobody listens.
@@ -63,7 +63,7 @@ async fn an_address_that_is_taken_is_named_and_the_others_are_given_back() {
         let config = listening(&format!("unix:{},in-process:free,{address}", socket.display()));
         let builder = App::builder(&config, &admin_config()).descriptors(descriptors()).service(Probe::default());
         let error = builder.build().unwrap_err().to_string();
-        assert!(error.starts_with(&format!("cannot listen on {address} for gRPC: ")), "{error}");
+        assert!(error.starts_with(&format!("setting server.listen: cannot listen on {address}: ")), "{error}");
         assert!(!socket.exists());
         assert!(connect("in-process:free").await.is_err());
     }
@@ -80,6 +80,45 @@ async fn a_name_within_the_process_is_free_again_after_the_end() {
         server.stop().await;
         assert!(connect("in-process:again").await.is_err());
     }
+}
+
+fn fault(listen: &str, admin: &str) -> String {
+    let admin = AdminConfig { listen: admin.parse().unwrap(), ..admin_config() };
+    App::builder(&listening(listen), &admin).build().unwrap_err().to_string()
+}
+
+#[test]
+fn addresses_that_take_each_others_place_are_refused_before_any_is_bound() {
+    for (listen, why) in [
+        ("127.0.0.1:7,127.0.0.1:7", "127.0.0.1:7 stands in it twice; give it once"),
+        ("in-process:a,in-process:a", "in-process:a stands in it twice; give it once"),
+        ("unix:/tmp/a,unix:/tmp/a", "unix:/tmp/a stands in it twice; give it once"),
+        ("127.0.0.1:7,0.0.0.0:7", "127.0.0.1:7 and 0.0.0.0:7 take the same port; leave one out"),
+        ("[::]:7,127.0.0.1:7", "[::]:7 and 127.0.0.1:7 take the same port; leave one out"),
+    ] {
+        assert_eq!(fault(listen, "127.0.0.1:0"), format!("setting server.listen is \"{listen}\": {why}"));
+    }
+    for (listen, admin) in [("127.0.0.1:7", "127.0.0.1:7"), ("0.0.0.0:7", "127.0.0.1:7"), ("127.0.0.1:7", "[::]:7")] {
+        let why = format!("{listen} of server.listen takes it; give one of them another port");
+        assert_eq!(fault(listen, admin), format!("setting admin.listen is \"{admin}\": {why}"));
+    }
+    for listen in ["[::]:7,0.0.0.0:7", "127.0.0.1:0,127.0.0.1:0", "127.0.0.1:7,127.0.0.2:7", "[::1]:7,127.0.0.1:7"] {
+        assert_eq!(listening(listen).check(), Ok(()), "{listen}");
+    }
+}
+
+#[test]
+fn an_address_that_cannot_be_had_is_told_with_what_helps() {
+    for (listen, advice) in [
+        ("192.0.2.1:0", "this machine has no such address; choose one that it has, or 0.0.0.0 or [::] for all of them"),
+        ("unix:/proc/x.sock", "choose another address"),
+    ] {
+        let line = fault(listen, "127.0.0.1:0");
+        assert!(line.starts_with(&format!("setting server.listen: cannot listen on {listen}: ")), "{line}");
+        assert!(line.ends_with(&format!("; {advice}")), "{line}");
+    }
+    let line = fault("127.0.0.1:0", "192.0.2.1:0");
+    assert!(line.starts_with("setting admin.listen: cannot listen on 192.0.2.1:0: "), "{line}");
 }
 
 #[tokio::test]

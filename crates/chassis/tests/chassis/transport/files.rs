@@ -2,9 +2,19 @@
 
 use super::{Files, HOST, encrypted};
 use crate::support::admin_config;
-use campus_chassis::{App, TlsConfig, config::HumanDuration};
+use campus_chassis::{App, ClientCertificate, TlsConfig, config::HumanDuration};
 use campus_testcerts::{Authority, Validity};
-use std::fs;
+use std::{fs, process::Command};
+
+/// A key of a curve that is not spoken (P-521), made for this test.
+const UNSUPPORTED: &str = "-----BEGIN PRIVATE KEY-----\n\
+MIHuAgEAMBAGByqGSM49AgEGBSuBBAAjBIHWMIHTAgEBBEIAVWosVtSl85rwtBwV\n\
+j22RjBf9Q0r4yYbbSkbxeZ6RUiVYYAgzg9rp34+yllXJ76Gkqm4iFYzZ/YXr1EoH\n\
+phklUYmhgYkDgYYABAElPFfGT72VFdmKupXlrTPOxKM2jgTj2ZivpXi+XyxzMMj0\n\
+ZL00IwuI+RDtMln3oMjl8xYlbkgpzrazOas571SFcgB83YawBx2KWqVozSfotaC5\n\
+I6/BGmbt3qOdO0HUda1MqbROHknQyzYjIHNznY16Xsw/friffGKiTx8mo2gYRsiQ\n\
+AA==\n\
+-----END PRIVATE KEY-----\n";
 
 fn refusal(tls: TlsConfig) -> String {
     let config = encrypted(tls);
@@ -27,6 +37,12 @@ fn settings_that_need_each_other_are_refused_alone() {
     assert_eq!(refusal(TlsConfig { certificate: None, ..files.tls() }), unset("certificate", "key"));
     let ca_alone = TlsConfig { certificate: None, key: None, ..files.mutual() };
     assert_eq!(refusal(ca_alone), unset("certificate", "client_ca"));
+    for wanted in [ClientCertificate::Required, ClientCertificate::Optional] {
+        let without_authorities = TlsConfig { client_certificate: Some(wanted), ..files.tls() };
+        assert_eq!(refusal(without_authorities), unset("client_ca", "client_certificate"));
+        let without_tls = TlsConfig { client_certificate: Some(wanted), ..TlsConfig::default() };
+        assert_eq!(refusal(without_tls), unset("client_ca", "client_certificate"));
+    }
     let never = TlsConfig { reload_interval: HumanDuration::secs(0), ..files.tls() };
     assert_eq!(refusal(never), "setting server.tls.reload_interval is \"0s\": at least 1ms is needed");
 }
@@ -83,4 +99,62 @@ fn what_has_expired_is_refused() {
     assert!(refused.starts_with(&line(&files, "client_ca", "ca.pem", "every authority has expired")), "{refused}");
     fs::write(files.path("ca.pem"), format!("{old}{}", files.authority.certificate)).unwrap();
     assert_eq!(encrypted(files.mutual()).check(), Ok(()), "an old authority may stand beside its successor");
+}
+
+#[test]
+fn what_is_no_regular_file_or_too_large_a_one_is_refused_unread() {
+    for (setting, name) in [("certificate", "tls.crt"), ("key", "tls.key"), ("client_ca", "ca.pem")] {
+        let files = Files::new();
+        let path = files.path(name);
+        let refused = |why: &str| {
+            let fault = format!("the file cannot be read: {why}");
+            assert_eq!(refusal(files.mutual()), line(&files, setting, name, &fault));
+        };
+        fs::write(&path, vec![b'x'; (1 << 20) + 1]).unwrap();
+        refused("it is larger than 1MiB");
+        fs::remove_file(&path).unwrap();
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        refused("it is no regular file");
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        refused("it is no regular file");
+    }
+}
+
+#[test]
+fn a_certificate_that_is_not_of_an_authority_cannot_vouch_for_clients() {
+    let files = Files::new();
+    fs::write(files.path("ca.pem"), files.authority.client("x", &[]).certificate).unwrap();
+    let fault = "the file holds a certificate that is not of an authority, and can vouch for no client; \
+                 give that of who signed it";
+    assert_eq!(refusal(files.mutual()), line(&files, "client_ca", "ca.pem", fault));
+}
+
+#[test]
+fn a_key_that_cannot_be_used_is_refused_with_the_reason() {
+    let files = Files::new();
+    let kind = "the file holds a private key of a kind that is not supported; \
+                make one of RSA (2048 bits or more), ECDSA (P-256 or P-384) or Ed25519";
+    let encrypted = "the key is encrypted, and nobody is there to type its passphrase; \
+                     decrypt it (openssl pkey -in OLD -out NEW)";
+    let pkcs8 = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    let pkcs1 = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nMIIB\n\
+                 -----END RSA PRIVATE KEY-----\n";
+    for (text, fault) in [(UNSUPPORTED, kind), (pkcs8, encrypted), (pkcs1, encrypted)] {
+        fs::write(files.path("tls.key"), text).unwrap();
+        assert_eq!(refusal(files.tls()), line(&files, "key", "tls.key", fault));
+    }
+}
+
+#[test]
+fn a_file_that_is_half_written_is_refused_and_one_with_a_byte_order_mark_is_taken() {
+    let files = Files::new();
+    let fault = "the file ends in the middle of a section of PEM; has it been written whole?";
+    for (setting, name) in [("certificate", "tls.crt"), ("key", "tls.key"), ("client_ca", "ca.pem")] {
+        let whole = fs::read_to_string(files.path(name)).unwrap();
+        fs::write(files.path(name), &whole[..whole.len() - 40]).unwrap();
+        assert_eq!(refusal(files.mutual()), line(&files, setting, name, fault));
+        fs::write(files.path(name), format!("\u{feff}{whole}")).unwrap();
+    }
+    assert_eq!(encrypted(files.mutual()).check(), Ok(()));
 }

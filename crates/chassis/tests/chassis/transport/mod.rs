@@ -6,6 +6,7 @@ mod files;
 mod reload;
 mod tls;
 mod unix;
+mod web;
 
 use crate::support::{Client, Server, get, note, server_config, within};
 use campus_chassis::{ServerConfig, TlsConfig, config::HumanDuration, in_process};

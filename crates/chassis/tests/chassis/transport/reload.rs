@@ -12,6 +12,7 @@ use rustls::{
 use std::{
     fs,
     os::unix::fs::symlink,
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -94,7 +95,8 @@ async fn files_that_cannot_be_used_change_nothing_until_they_are_mended() {
         &|| fs::write(&key, "nonsense").unwrap(),
         &|| expired.write(&certificate, &key),
         &|| fs::remove_file(&certificate).unwrap(),
-    ] as [&dyn Fn(); 4]
+        &|| assert!(Command::new("mkfifo").arg(&certificate).status().unwrap().success()),
+    ] as [&dyn Fn(); 5]
     {
         break_it();
         eventually(async || reloads(&server, "failure").await > failures).await;
@@ -102,6 +104,7 @@ async fn files_that_cannot_be_used_change_nothing_until_they_are_mended() {
         assert_eq!(shown(&server, &files.authority).await, first);
     }
     assert_eq!(reloads(&server, "success").await, 0.0);
+    fs::remove_file(&certificate).unwrap();
     files.put(&other);
     eventually(async || reloads(&server, "success").await == 1.0).await;
     assert_eq!(shown(&server, &files.authority).await, der(&other.certificate));

@@ -127,7 +127,7 @@ async fn each_handshake_of_mutual_tls_looks_at_the_certificate_again() {
 #[tokio::test]
 async fn where_a_certificate_is_optional_one_that_is_shown_is_checked() {
     let files = Files::new();
-    let tls = TlsConfig { client_certificate: ClientCertificate::Optional, ..files.mutual() };
+    let tls = TlsConfig { client_certificate: Some(ClientCertificate::Optional), ..files.mutual() };
     let server = Server::with(encrypted(tls)).await;
     assert!(is_served(&server, files.trust()).await);
     assert!(is_served(&server, files.trust_as(&files.authority.client("x", &[]))).await);

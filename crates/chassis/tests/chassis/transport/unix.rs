@@ -1,7 +1,7 @@
 //! Unix sockets: their files.
 
 use super::{connect, echoes, listening};
-use crate::support::{Probe, Server, admin_config, descriptors};
+use crate::support::{Probe, Server, admin_config, descriptors, eventually};
 use campus_chassis::{App, ServerConfig, SocketMode, StartError};
 use std::{
     fs,
@@ -59,8 +59,9 @@ async fn a_socket_on_which_somebody_listens_is_left_alone() {
     let (_dir, socket) = folder();
     let server = Server::with(on(&socket)).await;
     let error = build(&socket).unwrap_err().to_string();
-    let expected = format!("cannot listen on unix:{} for gRPC: another server listens there; choose", socket.display());
-    assert!(error.starts_with(&expected), "{error}");
+    let expected =
+        format!("cannot listen on unix:{}: another server listens there; stop what uses it, ", socket.display());
+    assert!(error.contains(&expected), "{error}");
     assert!(is_served(&socket).await);
     server.stop().await;
 }
@@ -70,7 +71,7 @@ async fn a_file_that_is_no_socket_is_left_alone() {
     let (_dir, socket) = folder();
     fs::write(&socket, "precious").unwrap();
     let error = build(&socket).unwrap_err().to_string();
-    assert!(error.contains("there is a file that is no socket"), "{error}");
+    assert!(error.ends_with("there is a file that is no socket; remove that file, or choose another path"), "{error}");
     assert_eq!(fs::read_to_string(&socket).unwrap(), "precious");
 }
 
@@ -78,10 +79,35 @@ async fn a_file_that_is_no_socket_is_left_alone() {
 async fn the_socket_of_a_successor_is_not_removed() {
     let (_dir, socket) = folder();
     let server = Server::with(on(&socket)).await;
-    fs::remove_file(&socket).unwrap();
-    let _successor = UnixListener::bind(&socket).unwrap();
+    let _successor = replace(&socket);
     server.stop().await;
     assert!(socket.exists());
+}
+
+/// Another server's socket, put in the place of the one that is there.
+fn replace(socket: &Path) -> UnixListener {
+    let other = socket.with_extension("other");
+    let successor = UnixListener::bind(&other).unwrap();
+    fs::rename(&other, socket).unwrap();
+    successor
+}
+
+#[tokio::test]
+async fn a_socket_that_somebody_removes_is_made_anew_as_it_was_and_calls_go_on() {
+    let (_dir, socket) = folder();
+    let server = Server::with(ServerConfig { socket_mode: SocketMode(0o600), ..on(&socket) }).await;
+    let before = connect(&format!("unix:{}", socket.display())).await.unwrap();
+    for _ in 0..2 {
+        fs::remove_file(&socket).unwrap();
+        eventually(async || is_served(&socket).await).await;
+        assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    // What a killed successor left is no reason to stay away.
+    drop(replace(&socket));
+    eventually(async || is_served(&socket).await).await;
+    assert!(echoes(&before).await);
+    server.stop().await;
+    assert!(!socket.exists());
 }
 
 #[tokio::test]
@@ -106,7 +132,17 @@ async fn of_many_servers_that_find_the_same_stale_socket_one_gets_it() {
 }
 
 #[test]
-fn a_path_that_is_too_long_is_refused() {
-    let error = build(Path::new(&format!("/tmp/{}", "x".repeat(120)))).unwrap_err().to_string();
-    assert!(error.starts_with("cannot listen on unix:/tmp/xxx"), "{error}");
+fn a_path_of_which_no_socket_can_be_made_is_refused_before_anything_is_bound() {
+    let (dir, _) = folder();
+    let long = format!("/tmp/{}", "x".repeat(103));
+    let missing = dir.path().join("none/campus.sock");
+    let no_folder = format!("there is no folder {} for the socket; make it, or ", dir.path().join("none").display());
+    for (path, why) in [
+        (Path::new(&long), "its path has 108 bytes and a socket's at most 107; choose a shorter one"),
+        (&missing, no_folder.as_str()),
+        (Path::new("a\0b"), "the path of a socket cannot hold a NUL"),
+    ] {
+        let error = build(path).unwrap_err().to_string();
+        assert!(error.starts_with("setting server.listen is \"") && error.contains(why), "{error}");
+    }
 }

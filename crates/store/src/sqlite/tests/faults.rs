@@ -1,3 +1,4 @@
+use super::super::errors::READ_ONLY;
 use super::*;
 use crate::span::Asked;
 use crate::{Outcome, Query, StoreError};
@@ -21,7 +22,7 @@ async fn a_full_disk_is_said_to_be_and_everything_works_again_when_there_is_room
     let ops = (3..100).map(|number| create(format!("p/{number}"), 4000)).collect();
     assert!(store.write(ops, &Asked::default()).await.unwrap().iter().all(|outcome| *outcome == Outcome::Created));
     assert_eq!(store.position().unwrap(), 99, "no position is lost");
-    assert_eq!(store.page(&Query::default(), 1000, usize::MAX).await.unwrap().rows.len(), 99);
+    assert_eq!(store.page(&Query::default(), 1000, usize::MAX, &Asked::default()).await.unwrap().rows.len(), 99);
 }
 
 #[tokio::test]
@@ -30,7 +31,7 @@ async fn a_database_that_cannot_be_written_is_still_read_and_works_again_when_it
     let store = open(&folder).await;
     store.write(vec![create("p/1".to_owned(), 10)], &Asked::default()).await.unwrap();
     store.shared.faults.read_only.store(true, Ordering::Relaxed);
-    assert_eq!(store.write(vec![create("p/2".to_owned(), 10)], &Asked::default()).await, Err(StoreError::ReadOnly));
+    assert_eq!(store.write(vec![create("p/2".to_owned(), 10)], &Asked::default()).await, Err(READ_ONLY));
     assert!(store.get("p/1").unwrap().is_some());
     assert_eq!(store.check().await, Ok(()));
     store.shared.faults.read_only.store(false, Ordering::Relaxed);

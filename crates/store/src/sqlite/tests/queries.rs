@@ -24,14 +24,14 @@ async fn a_query_stops_when_its_caller_is_gone() {
     let (store, query) = endless(&folder).await;
     let task = {
         let store = Arc::clone(&store);
-        tokio::spawn(async move { store.page(&query, 5, 1000).await })
+        tokio::spawn(async move { store.page(&query, 5, 1000, &Asked::default()).await })
     };
     until("the query runs", || store.shared.scanners.running() == 1).await;
     task.abort();
     until("the query has stopped", || store.shared.scanners.running() == 0).await;
     assert!(task.await.unwrap_err().is_cancelled());
     let quick = Query { filter: Some(Expr::True), ..Query::default() };
-    assert_eq!(store.page(&quick, 5, 1000).await.unwrap().rows.len(), 5);
+    assert_eq!(store.page(&quick, 5, 1000, &Asked::default()).await.unwrap().rows.len(), 5);
 }
 
 #[tokio::test]
@@ -40,7 +40,7 @@ async fn closing_does_not_wait_for_a_query_without_end() {
     let (store, query) = endless(&folder).await;
     let task = {
         let store = Arc::clone(&store);
-        tokio::spawn(async move { store.page(&query, 5, 1000).await })
+        tokio::spawn(async move { store.page(&query, 5, 1000, &Asked::default()).await })
     };
     until("the query runs", || store.shared.scanners.running() == 1).await;
     assert_eq!(tokio::time::timeout(Duration::from_secs(10), store.close()).await, Ok(Ok(())));

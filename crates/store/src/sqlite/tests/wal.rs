@@ -52,7 +52,7 @@ async fn the_log_stays_bounded_while_long_queries_overlap_without_end() {
                 let query = Query { filter, order, after: None };
                 let mut scans = 0;
                 while !done.load(Ordering::Relaxed) {
-                    store.page(&query, 10, 1000).await.unwrap();
+                    store.page(&query, 10, 1000, &Asked::default()).await.unwrap();
                     scans += 1;
                 }
                 scans
