@@ -9,6 +9,7 @@ use http::{HeaderMap, Request, Response, StatusCode, request};
 use http_body::Frame;
 use http_body_util::StreamBody;
 use std::{
+    borrow::Borrow,
     convert::Infallible,
     net::SocketAddr,
     sync::{
@@ -142,9 +143,9 @@ pub(crate) fn web(addresses: &Listen) -> SocketAddr {
 }
 
 impl Web {
-    pub(crate) fn start(config: ServerConfig) -> Self {
+    pub(crate) fn start(config: impl Borrow<ServerConfig>) -> Self {
         let page = Page::default();
-        let server = Server::launch_with(&config, &admin_config(), |builder| {
+        let server = Server::launch_with(config.borrow(), &admin_config(), |builder| {
             builder.web("127.0.0.1:0".parse().unwrap(), page.clone())
         });
         Self { addr: web(&server.web), server, page }
