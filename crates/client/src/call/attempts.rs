@@ -153,7 +153,8 @@ impl<'a> Call<'a> {
         *request.method_mut() = self.head.method.clone();
         *request.uri_mut() = self.head.uri.clone();
         *request.headers_mut() = self.head.headers.clone();
-        if let Some(deadline) = self.deadline.filter(|deadline| deadline.is_whole) {
+        let is_said = |deadline: &Deadline| !deadline.is_whole || deadline.is_said && self.tried.is_empty();
+        if let Some(deadline) = self.deadline.filter(|deadline| !is_said(deadline)) {
             deadline.tell(request.headers_mut(), Instant::now());
         }
         if self.attempts > 0 {

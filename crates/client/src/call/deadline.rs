@@ -20,6 +20,8 @@ pub(super) struct Deadline {
     pub(super) after: Duration,
     /// Whether it is for the whole call and the server is told; the channel's default is only for the head of an answer.
     pub(super) is_whole: bool,
+    /// Whether the caller's own header says it.
+    pub(super) is_said: bool,
 }
 
 impl Deadline {
@@ -37,7 +39,7 @@ impl Deadline {
         };
         let Some(after) = whole.or(default) else { return Ok(None) };
         // One that is too far away for the clock is none.
-        Ok(now.checked_add(after).map(|at| Self { at, after, is_whole: whole.is_some() }))
+        Ok(now.checked_add(after).map(|at| Self { at, after, is_whole: whole.is_some(), is_said: whole == asked }))
     }
 
     /// Tells the server what is left of it.

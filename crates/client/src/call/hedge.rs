@@ -7,7 +7,11 @@ use http::Response;
 use tokio::time::{Instant, sleep_until};
 use tonic::{Status, body::Body};
 
-use super::{attempts::Call, outcome::Failed, retry::Pushback};
+use super::{
+    attempts::Call,
+    outcome::Failed,
+    retry::{Pushback, Throttle},
+};
 use crate::{Begun, Failure, Incoming, policy::HedgingPolicy};
 
 impl Call<'_> {
@@ -51,7 +55,7 @@ impl Call<'_> {
     /// One more attempt, at a server that has none, unless too many calls fail or are made again.
     fn another(&mut self) -> Option<(usize, Begun)> {
         let calls = self.calls;
-        let is_allowed = calls.throttle.as_ref().is_none_or(|throttle| throttle.allows());
+        let is_allowed = calls.throttle.as_ref().is_none_or(Throttle::allows);
         if !is_allowed || !calls.budget.retry(self.pool.shared().now()) {
             return None;
         }
@@ -62,7 +66,7 @@ impl Call<'_> {
 
     /// When the next attempt is due after one has failed: at once, unless the server says something else.
     fn after(&self, failed: &Failed, policy: &HedgingPolicy, next: Option<Instant>) -> Option<Instant> {
-        let is_allowed = self.calls.throttle.as_ref().is_none_or(|throttle| throttle.failed());
+        let is_allowed = self.calls.throttle.as_ref().is_none_or(Throttle::failed);
         next.filter(|_| is_allowed && self.attempts < policy.max_attempts)?;
         match failed.pushback {
             Some(Pushback::Never) => None,

@@ -122,10 +122,11 @@ impl HedgingPolicy {
 
 impl RetryPolicy {
     fn read(at: &At<'_>) -> Result<Self, Wrong> {
+        let max_attempts = max_attempts(at)?;
         let multiplier = at.required("backoffMultiplier")?;
         let codes = at.required("retryableStatusCodes")?;
         let policy = Self {
-            max_attempts: max_attempts(at)?,
+            max_attempts,
             initial_backoff: at.required("initialBackoff")?.positive()?,
             max_backoff: at.required("maxBackoff")?.positive()?,
             multiplier: multiplier.number()?,

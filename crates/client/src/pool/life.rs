@@ -3,10 +3,11 @@
 
 use std::{
     convert::Infallible,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use tokio::{
     sync::{oneshot, watch},
     time::{Instant, sleep, timeout, timeout_at},
@@ -31,7 +32,7 @@ pub(super) async fn live(
 ) -> Arc<Endpoint> {
     let config = &endpoint.shared.config;
     let (keepalive, backoff) = (config.keepalive, Backoff::new(config, random));
-    let mut life = Life { endpoint, backoff, keepalive, current: None };
+    let mut life = Life { endpoint, backoff, keepalive, current: Mutex::default() };
     tokio::select! {
         biased;
         _ = removed => {}
@@ -45,12 +46,17 @@ struct Life {
     backoff: Backoff,
     /// Longer than configured for a server that does not like it.
     keepalive: Option<Duration>,
-    current: Option<Opened>,
+    /// Of which calls are under way, the first connection's before the others'.
+    current: Mutex<Vec<Opened>>,
 }
 
 impl Life {
     fn shared(&self) -> &Shared {
         &self.endpoint.shared
+    }
+
+    fn current(&self) -> MutexGuard<'_, Vec<Opened>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn go_on(&mut self) {
@@ -71,13 +77,13 @@ impl Life {
         self.shared().figures.made_one();
         let begun = Instant::now();
         let mut progress = opened.progress.clone();
-        self.current = Some(opened);
+        self.current().push(opened);
         let parted = tokio::select! {
             parted = parting(&mut progress, |progress| !matches!(progress, Progress::Open)) => parted,
             never = self.take_calls(connection) => match never {},
             never = self.grow() => match never {},
         };
-        self.current = None;
+        self.current().clear();
         self.endpoint.enter(Phase::Connecting);
         self.shared().lost.notify_one();
         let Some(parting) = parted else { return Ok(()) };
@@ -112,9 +118,10 @@ impl Life {
             endpoint.can_grow.store(true, Relaxed);
             endpoint.full.notified().await;
             if endpoint.spares() < MOST_SPARES
-                && let Ok((connection, _)) = open(endpoint, self.keepalive).await
+                && let Ok((connection, opened)) = open(endpoint, self.keepalive).await
             {
                 self.shared().figures.made_one();
+                self.current().push(opened);
                 endpoint.add(&connection);
             } else {
                 endpoint.can_grow.store(false, Relaxed);
@@ -126,12 +133,15 @@ impl Life {
     /// No new calls; the last ones may end, within the limit.
     async fn drain(self) -> Arc<Endpoint> {
         self.endpoint.enter(Phase::Draining);
-        if let Some(Opened { mut progress, task }) = self.current {
-            let ended = parting(&mut progress, |progress| matches!(progress, Progress::Ended(_)));
-            if timeout(self.endpoint.shared.config.drain_limit, ended).await.is_err() {
-                task.abort();
-            }
-            self.endpoint.shared.figures.disconnected("subchannel shutdown");
+        let current = std::mem::take(&mut *self.current());
+        let tasks: Vec<_> = current.iter().map(|opened| opened.task.clone()).collect();
+        let ends = current.into_iter().map(async |mut opened| {
+            parting(&mut opened.progress, |progress| matches!(progress, Progress::Ended(_))).await;
+        });
+        let _ = timeout(self.shared().config.drain_limit, join_all(ends)).await;
+        for task in tasks {
+            task.abort();
+            self.shared().figures.disconnected("subchannel shutdown");
         }
         self.endpoint
     }

@@ -53,14 +53,22 @@ async fn an_address_that_is_taken_away_gets_no_call_and_ends_those_it_has() {
 
 #[tokio::test]
 async fn calls_at_an_address_that_was_taken_away_are_cut_at_the_limit() {
-    let (one, two) = (Server::at("127.0.0.1:0").await, Server::at("127.0.0.2:0").await);
+    let one = Server::with(ServerConfig { max_streams: 2, ..server_config() }).await;
+    let two = Server::at("127.0.0.2:0").await;
     let names = Names::of(&[one.address]);
     let channel = names.channel(PoolConfig { drain_limit: Duration::from_millis(50), ..quick() });
-    let mut endless = stream(&channel, "Endless", 0).await.unwrap();
-    within(endless.message()).await.unwrap();
+    let mut open = vec![];
+    // Three connections.
+    for _ in 0..6 {
+        let mut endless = stream(&channel, "Endless", 0).await.unwrap();
+        within(endless.message()).await.unwrap();
+        open.push(endless);
+    }
     names.set(&[two.address]);
-    let error = within(endless.message()).await.unwrap_err();
-    assert_eq!(error.code(), Code::Unavailable);
+    for endless in &mut open {
+        let error = within(endless.message()).await.unwrap_err();
+        assert_eq!(error.code(), Code::Unavailable);
+    }
     eventually(async || one.probe.working() == 0).await;
 }
 
