@@ -15,7 +15,7 @@ use tokio::{
 
 #[tokio::test]
 async fn one_port_speaks_http_1_and_http_2_beside_the_port_of_grpc() {
-    let web = Web::start(&server_config());
+    let web = Web::start(server_config());
     let page = get(web.addr, "/echo").await;
     assert_eq!((page.code, page.body.as_str()), (200, "GET /echo HTTP/1.1 "));
     assert!(page.head.contains("x-request-id: ") && page.head.to_lowercase().contains("date: "), "{}", page.head);
@@ -29,7 +29,7 @@ async fn one_port_speaks_http_1_and_http_2_beside_the_port_of_grpc() {
 
 #[tokio::test]
 async fn a_connection_of_http_1_carries_one_request_after_another() {
-    let web = Web::start(&server_config());
+    let web = Web::start(server_config());
     let mut stream = TcpStream::connect(web.addr).await.unwrap();
     for _ in 0..3 {
         stream.write_all(b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nhi").await.unwrap();
@@ -42,7 +42,7 @@ async fn a_connection_of_http_1_carries_one_request_after_another() {
 
 #[tokio::test]
 async fn a_client_is_told_that_the_connection_ends_where_its_body_is_not_read() {
-    let web = Web::start(&server_config());
+    let web = Web::start(server_config());
     let sizes =
         [("/echo", 100, false), ("/nothing", 100, true), ("/read/1024", 1024, false), ("/read/1024", 1025, true)];
     for (path, size, closes) in sizes {
@@ -59,7 +59,7 @@ async fn a_client_is_told_that_the_connection_ends_where_its_body_is_not_read() 
 
 #[tokio::test]
 async fn a_preface_that_comes_in_pieces_is_one_and_what_only_begins_like_one_is_a_request() {
-    let web = Web::start(&server_config());
+    let web = Web::start(server_config());
     let mut stream = TcpStream::connect(web.addr).await.unwrap();
     stream.set_nodelay(true).unwrap();
     for byte in b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0" {
@@ -99,7 +99,7 @@ async fn a_web_address_that_is_taken_is_named() {
 
 #[tokio::test]
 async fn a_panic_is_its_own_requests_end_alone() {
-    let web = Web::start(&server_config());
+    let web = Web::start(server_config());
     let mut connection = web.h2().await;
     for path in ["/panic", "/panic/later"] {
         let page = connection.page(Request::get(format!("http://x{path}")), "").await;
@@ -113,7 +113,7 @@ async fn a_panic_is_its_own_requests_end_alone() {
 
 #[tokio::test]
 async fn a_client_that_leaves_ends_its_request() {
-    let web = Web::start(&server_config());
+    let web = Web::start(server_config());
     let working = || web.page.working.load(SeqCst);
     let mut stream = TcpStream::connect(web.addr).await.unwrap();
     stream.write_all(b"GET /wait HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
@@ -133,7 +133,7 @@ async fn a_client_that_leaves_ends_its_request() {
 
 #[tokio::test]
 async fn a_reply_is_made_only_as_fast_as_it_is_read() {
-    let web = Web::start(&server_config());
+    let web = Web::start(server_config());
     let mut stream = TcpStream::connect(web.addr).await.unwrap();
     stream.write_all(b"GET /endless HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     // Nothing is read: what is made stands still at what sockets and buffers take.
@@ -154,7 +154,7 @@ async fn a_reply_is_made_only_as_fast_as_it_is_read() {
 #[tokio::test]
 async fn pings_of_http_2_are_counted_here_too_and_bytes_of_http_1_are_no_frames() {
     let config = ServerConfig { min_ping_interval: HumanDuration::secs(60), ..server_config() };
-    let web = Web::start(&config);
+    let web = Web::start(config);
     let mut raw = Raw::connect(web.addr).await;
     for _ in 0..4 {
         raw.send(&Frame::ping()).await;
@@ -173,7 +173,7 @@ async fn pings_of_http_2_are_counted_here_too_and_bytes_of_http_1_are_no_frames(
 
 #[tokio::test]
 async fn requests_are_counted_by_route_and_code() {
-    let web = Web::start(&server_config());
+    let web = Web::start(server_config());
     for path in ["/echo", "/echo", "/nothing"] {
         get(web.addr, path).await;
     }
@@ -205,7 +205,7 @@ async fn until(stream: &mut TcpStream, end: &str) -> String {
 
 #[tokio::test]
 async fn http_2_without_grpc_is_refused_at_the_port_of_grpc_as_before() {
-    let web = Web::start(&server_config());
+    let web = Web::start(server_config());
     let mut connection = h2(web.server.grpc).await;
     let request = Request::get("http://x/echo").body(()).unwrap();
     let (reply, _) = connection.send_request(request, true).unwrap();

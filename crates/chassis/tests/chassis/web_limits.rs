@@ -25,7 +25,7 @@ async fn rest(stream: &mut TcpStream) -> String {
 #[tokio::test]
 async fn a_head_that_does_not_come_to_its_end_closes_the_connection_and_a_pause_between_requests_does_not() {
     let config = ServerConfig { handshake_limit: HumanDuration::millis(150), ..server_config() };
-    let web = Web::start(&config);
+    let web = Web::start(config);
     let mut slow = TcpStream::connect(web.addr).await.unwrap();
     slow.write_all(b"GET /echo HTTP/1.1\r\nhost: a-name-long-enough-to-be-no-greeting\r\n").await.unwrap();
     let mut patient = TcpStream::connect(web.addr).await.unwrap();
@@ -49,7 +49,7 @@ async fn a_head_that_does_not_come_to_its_end_closes_the_connection_and_a_pause_
 
 #[tokio::test]
 async fn a_connection_that_says_nothing_is_closed_at_the_handshake_limit() {
-    let web = Web::start(&ServerConfig { handshake_limit: HumanDuration::millis(50), ..server_config() });
+    let web = Web::start(ServerConfig { handshake_limit: HumanDuration::millis(50), ..server_config() });
     for begun in ["", "PRI * HT", "GET"] {
         let mut stream = TcpStream::connect(web.addr).await.unwrap();
         stream.write_all(begun.as_bytes()).await.unwrap();
@@ -61,7 +61,7 @@ async fn a_connection_that_says_nothing_is_closed_at_the_handshake_limit() {
 
 #[tokio::test]
 async fn a_head_over_the_limit_is_431_in_both_versions() {
-    let web = Web::start(&ServerConfig { max_header_list: ByteSize::kib(4), ..server_config() });
+    let web = Web::start(ServerConfig { max_header_list: ByteSize::kib(4), ..server_config() });
     let mut stream = TcpStream::connect(web.addr).await.unwrap();
     let head = format!("GET /echo HTTP/1.1\r\nhost: x\r\nx-long: {}\r\n\r\n", "y".repeat(5000));
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -73,7 +73,7 @@ async fn a_head_over_the_limit_is_431_in_both_versions() {
 
 #[tokio::test]
 async fn a_body_is_read_up_to_its_limit() {
-    let web = Web::start(&server_config());
+    let web = Web::start(server_config());
     let mut connection = web.h2().await;
     for (size, code) in [(1024, StatusCode::OK), (1025, StatusCode::PAYLOAD_TOO_LARGE)] {
         let page = connection.page(Request::post("http://x/read/1024"), &"x".repeat(size)).await;
@@ -90,7 +90,7 @@ async fn a_body_is_read_up_to_its_limit() {
 
 #[tokio::test]
 async fn requests_that_are_too_many_are_refused_and_the_next_is_not() {
-    let web = Web::start(&ServerConfig { max_web_requests: 1, ..server_config() });
+    let web = Web::start(ServerConfig { max_web_requests: 1, ..server_config() });
     let mut connection = web.h2().await;
     let waits = connection.send(Request::get("http://x/wait"), "").await;
     eventually(async || web.page.working.load(SeqCst) == 1).await;
@@ -104,7 +104,7 @@ async fn requests_that_are_too_many_are_refused_and_the_next_is_not() {
 
 #[tokio::test]
 async fn a_connection_too_many_is_told_so() {
-    let web = Web::start(&ServerConfig { max_connections: 1, ..server_config() });
+    let web = Web::start(ServerConfig { max_connections: 1, ..server_config() });
     let first = web.h2().await;
     let mut second = TcpStream::connect(web.addr).await.unwrap();
     assert!(rest(&mut second).await.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
@@ -114,7 +114,7 @@ async fn a_connection_too_many_is_told_so() {
 
 #[tokio::test]
 async fn who_may_not_call_is_refused_here_too() {
-    let web = Web::start(&ServerConfig { allow: "address:192.0.2.0/24".parse().unwrap(), ..server_config() });
+    let web = Web::start(ServerConfig { allow: "address:192.0.2.0/24".parse().unwrap(), ..server_config() });
     let page = get(web.addr, "/echo").await;
     assert_eq!((page.code, page.body.as_str()), (500, "PermissionDenied"));
     web.server.stop().await;
@@ -125,7 +125,7 @@ async fn an_old_connection_of_http_1_is_closed_after_a_reply_and_an_idle_one_at_
     let old = ServerConfig { max_connection_age: HumanDuration::millis(100), ..server_config() };
     let idle = ServerConfig { max_connection_idle: HumanDuration::millis(100), ..server_config() };
     for (config, reason) in [(old, "age"), (idle, "idle")] {
-        let web = Web::start(&config);
+        let web = Web::start(config);
         let mut stream = TcpStream::connect(web.addr).await.unwrap();
         stream.write_all(b"GET /echo HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
         assert!(rest(&mut stream).await.starts_with("HTTP/1.1 200 OK"));
@@ -136,7 +136,7 @@ async fn an_old_connection_of_http_1_is_closed_after_a_reply_and_an_idle_one_at_
 
 #[tokio::test]
 async fn at_the_stop_a_running_request_is_finished_and_its_connection_closed() {
-    let web = Web::start(&server_config());
+    let web = Web::start(server_config());
     let mut stream = TcpStream::connect(web.addr).await.unwrap();
     stream.write_all(b"GET /wait HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     let mut idle = TcpStream::connect(web.addr).await.unwrap();
@@ -155,7 +155,7 @@ async fn at_the_stop_a_running_request_is_finished_and_its_connection_closed() {
 
 #[tokio::test]
 async fn what_still_runs_at_the_end_of_the_stop_is_told_so_or_cut_off() {
-    let web = Web::start(&ServerConfig { drain_limit: HumanDuration::millis(100), ..server_config() });
+    let web = Web::start(ServerConfig { drain_limit: HumanDuration::millis(100), ..server_config() });
     let mut waits = TcpStream::connect(web.addr).await.unwrap();
     waits.write_all(b"GET /wait HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     let mut streams = TcpStream::connect(web.addr).await.unwrap();

@@ -143,15 +143,9 @@ pub(crate) fn web(addresses: &Listen) -> SocketAddr {
 }
 
 impl Web {
-<<<<<<< HEAD
-    pub(crate) fn start(config: &ServerConfig) -> Self {
-        let page = Page::default();
-        let server = Server::launch_with(config, &admin_config(), |builder| {
-=======
     pub(crate) fn start(config: impl Borrow<ServerConfig>) -> Self {
         let page = Page::default();
         let server = Server::launch_with(config.borrow(), &admin_config(), |builder| {
->>>>>>> edge
             builder.web("127.0.0.1:0".parse().unwrap(), page.clone())
         });
         Self { addr: web(&server.web), server, page }
