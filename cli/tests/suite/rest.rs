@@ -15,7 +15,7 @@ fn serve(dir: &Path) -> Command {
 }
 
 fn refusal(output: &Output) -> String {
-    let text = String::from_utf8(output.stderr.clone()).unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(64), "{text}");
     text
 }
