@@ -63,7 +63,7 @@ impl<C: Clone> Blocking<C> {
         Ok(Messages { stream: Some(stream), background: Arc::clone(&self.background) })
     }
 
-    /// Does whatever takes several calls, such as [`many`](crate::many), and waits for its end.
+    /// Does whatever takes several calls, such as [`many`](crate::many()), and waits for its end.
     ///
     /// # Errors
     /// `FAILED_PRECONDITION` inside of async code, which must not wait.
