@@ -50,7 +50,7 @@ impl Server {
         let tls = match target.tls() {
             Some(false) => tls.refuse_with(server).map(|()| None)?,
             Some(true) => Some(tls.load(&target)?),
-            None if tls.given().is_some() => Some(tls.load(&target)?),
+            None if tls.is_asked_for() => Some(tls.load(&target)?),
             None => None,
         };
         Ok(Self { uri: server.trim_end_matches('/').to_owned(), target, tls })

@@ -47,6 +47,11 @@ impl TlsArgs {
         }
     }
 
+    /// Whether anything is said, here or in the environment, for a target that leaves it open.
+    pub(super) fn is_asked_for(&self) -> bool {
+        self.clone().or(Self::of_environment()).given().is_some()
+    }
+
     /// The first that is given.
     pub(super) fn given(&self) -> Option<&'static str> {
         let given = [

@@ -107,6 +107,8 @@ fn a_client_reaches_a_server_with_tls_that_it_has_a_reason_to_trust() {
     let place = Place::new(TLS);
     place.is_served("health --server https://{at} --tls-ca ca.pem");
     place.is_served("--tls-ca ca.pem --server {at} employee list");
+    let (exit, text) = place.run_with(&[("CAMPUS_TLS_CA", "ca.pem")], "--server {at} employee list");
+    assert_eq!(exit, Some(0), "what the environment says of TLS counts as well: {text}");
     place.is_served("employee list --server https://{at} --tls-ca ca.pem --tls-server-name campus.example");
     let variables = [("CAMPUS_TLS_CA", "ca.pem"), ("CAMPUS_TLS_SERVER_NAME", HOST)];
     let (exit, text) = place.run_with(&variables, "health --server https://{at}");

@@ -9,7 +9,10 @@ use std::{
 
 use bytes::Bytes;
 use http_body::Frame;
-use tokio::time::{Sleep, sleep_until};
+use tokio::{
+    task::coop,
+    time::{Instant, Sleep, sleep_until},
+};
 use tonic::{Code, Status};
 
 use super::{deadline::Deadline, verdict};
@@ -49,12 +52,14 @@ impl Answer {
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Status> {
         let Some(deadline) = self.deadline else { return Poll::Pending };
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline.at)));
-        timer.as_mut().poll(cx).map(|()| {
-            self.incoming = None;
-            self.is_judged = true;
-            let (address, after) = (self.endpoint.address(), deadline.after);
-            Status::deadline_exceeded(format!("{address} did not end its answer within {after:?}"))
-        })
+        timer.as_mut().poll(cx).map(|()| self.late(deadline))
+    }
+
+    fn late(&mut self, deadline: Deadline) -> Status {
+        self.incoming = None;
+        self.is_judged = true;
+        let (address, after) = (self.endpoint.address(), deadline.after);
+        Status::deadline_exceeded(format!("{address} did not end its answer within {after:?}"))
     }
 }
 
@@ -64,10 +69,16 @@ impl http_body::Body for Answer {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = &mut *self;
+        // An answer of which there is always more must neither outlast its time nor keep its thread from all else.
+        let Poll::Ready(turn) = coop::poll_proceed(cx) else {
+            let late = this.deadline.filter(|deadline| this.incoming.is_some() && deadline.at <= Instant::now());
+            return late.map_or(Poll::Pending, |deadline| Poll::Ready(Some(Err(this.late(deadline)))));
+        };
         let Some(incoming) = &mut this.incoming else { return Poll::Ready(None) };
         match Pin::new(incoming).poll_frame(cx) {
             Poll::Pending => this.poll_deadline(cx).map(|late| Some(Err(late))),
             Poll::Ready(frame) => {
+                turn.made_progress();
                 match &frame {
                     Some(Ok(frame)) => {
                         if let Some(trailers) = frame.trailers_ref() {

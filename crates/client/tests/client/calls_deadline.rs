@@ -45,6 +45,14 @@ async fn an_answer_that_does_not_end_is_cut_at_the_deadline() {
     assert_eq!(error.message(), format!("{} did not end its answer within 100ms", server.address));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_of_which_there_is_always_more_is_cut_at_the_deadline() {
+    let server = Scripted::with([], Act::HeadThenFlood).await;
+    let channel = channel_to(&[server.address]).build();
+    let error = unary(&channel, "Echo", until(Duration::from_millis(200))).await.unwrap_err();
+    assert_eq!(error.code(), Code::DeadlineExceeded);
+}
+
 #[tokio::test]
 async fn the_method_has_a_limit_that_the_server_learns_and_a_caller_can_only_shorten_it() {
     let server = Scripted::start([]).await;

@@ -26,6 +26,8 @@ pub(crate) enum Act {
     HeadThenFail(Code),
     /// The head of an answer, and then nothing.
     HeadThenHang,
+    /// The head of an answer, and then empty messages without end.
+    HeadThenFlood,
     /// HTTP of somebody who does not speak gRPC.
     Http(u16),
     /// Refused before it was begun.
@@ -127,6 +129,12 @@ impl Scripted {
             Act::HeadThenHang => {
                 let _answer = respond.send_response(head(200).body(()).unwrap(), false);
                 std::future::pending::<()>().await;
+            }
+            Act::HeadThenFlood => {
+                let Ok(mut answer) = respond.send_response(head(200).body(()).unwrap(), false) else { return };
+                while answer.send_data(Bytes::from_static(&[0; 5]), false).is_ok() {
+                    tokio::task::yield_now().await;
+                }
             }
             Act::Http(status) => {
                 let _ = respond.send_response(head(status).body(()).unwrap(), true);
