@@ -141,7 +141,10 @@ impl Server {
         }
         let folder = dir.path().display().to_string();
         command.envs(variant.settings.iter().map(|(name, value)| (name, value.replace("{dir}", &folder))));
-        command.env("CAMPUS__LOG__FORMAT", "json").env("CAMPUS__SERVER__DRAIN_DELAY", "0s");
+        command
+            .env("CAMPUS__LOG__FORMAT", "json")
+            .env("CAMPUS__REST__LISTEN", "127.0.0.1:0")
+            .env("CAMPUS__SERVER__DRAIN_DELAY", "0s");
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let addr = listening(&mut child)?;
         let mut way = (variant.way)(addr, dir.path());
