@@ -99,7 +99,7 @@ fn welcome(running: &Running, folder: &Path) -> String {
     let (campus, probes) = (program(&services), format!("http://{}", running.admin));
     let rest = running.rest();
     let (rest, curl) = match &rest {
-        Some(rest) => (rest.as_str(), format!("\n  curl {rest}/v1/employees?pageSize=3")),
+        Some(rest) => (rest.as_str(), format!("\n  curl '{rest}/v1/employees?pageSize=3'")),
         None => ("off", String::new()),
     };
     format!(

@@ -8,6 +8,7 @@ mod call;
 mod current;
 mod peer;
 mod request_id;
+pub mod timeout;
 mod trailers;
 
 pub use call::{Call, CallBuilder, Trace};

@@ -35,7 +35,5 @@ pub use service::GrpcService;
 pub use settings::{AdminConfig, CompressReplies, LogConfig, LogFormat, ServerConfig};
 pub use status::DOMAIN;
 pub use trace::Tracer;
-pub use transport::{
-    Address, Allow, ClientCertificate, InProcess, Listen, Rule, SocketMode, TlsConfig, TlsVersion, in_process,
-};
+pub use transport::{Address, Allow, ClientCertificate, Listen, Rule, SocketMode, TlsConfig, TlsVersion};
 pub use web::{ReadError, Routed, WebBody, WebRoute, WebService};

@@ -178,7 +178,7 @@ impl Channel {
     /// Begins to connect, as the first call does, and waits until a call can be sent.
     ///
     /// # Errors
-    /// `UNAVAILABLE`, with the reason of each server, if all have failed for now; they are tried again.
+    /// `UNAVAILABLE`, with the reason of each server, if each has failed since it was last ready; all are tried again.
     pub async fn ready(&self) -> Result<(), Status> {
         self.0.pool().ready(false).await.map(drop)
     }

@@ -8,7 +8,7 @@ use campus_chassis::{
 use campus_schema::Schema;
 use campus_store::{OpenError, Store, StoreError};
 use campus_telemetry::VariableError;
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use crate::{Observer, Opening, Part, Settings, metrics};
@@ -164,13 +164,15 @@ impl Host {
         let app = App::builder(&settings.server, &settings.admin).build_info(info).tracer(tracer);
         let mut app = app.descriptors(campus_proto::DESCRIPTORS);
         let (until, services) = (Instant::now() + OPENING, parts.len());
-        // At the same time, so that a database that does not answer is waited for once.
-        let opened = try_join_all(parts.iter().map(async |part| {
+        // At the same time, so that a database that does not answer is waited for once; and each to its end, so that the
+        // same trouble is always told in the same words.
+        let opened = join_all(parts.iter().map(async |part| {
             let opening = Opening { settings, schema: &schema, name: part.name, services, until };
             Ok::<_, StartError>((part.name, (part.open)(opening).await?))
         }));
         let mut stores = Vec::new();
-        for (name, opened) in opened.await? {
+        for opened in opened.await {
+            let (name, opened) = opened?;
             app = watched((opened.mount)(app), name, &opened.store);
             stores.push((name, opened.store));
         }

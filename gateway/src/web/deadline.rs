@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use campus_call::timeout;
 use http::{HeaderMap, HeaderValue};
 
 use crate::{RestConfig, fault::Fault};
@@ -31,7 +32,7 @@ impl Time {
     /// When the header is malformed.
     pub(crate) fn asked(headers: &HeaderMap, config: &RestConfig) -> Result<Option<Self>, Fault> {
         let Some(value) = headers.get("grpc-timeout") else { return Ok(None) };
-        let asked = parse(value.as_bytes()).ok_or_else(|| {
+        let asked = timeout::parse(value.as_bytes()).ok_or_else(|| {
             Fault::header("Grpc-Timeout", "expected 1 to 8 digits and a unit out of H, M, S, m, u, n; for example 500m")
         })?;
         Ok(Some(Self { whole: asked.min(config.max_deadline.get()) }))
@@ -49,23 +50,6 @@ impl Time {
         };
         HeaderValue::try_from(text).unwrap_or(const { HeaderValue::from_static("1S") })
     }
-}
-
-fn parse(header: &[u8]) -> Option<Duration> {
-    let (unit, digits) = header.split_last()?;
-    if digits.is_empty() || digits.len() > 8 || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let n = digits.iter().fold(0_u64, |n, digit| n * 10 + u64::from(digit - b'0'));
-    Some(match unit {
-        b'H' => Duration::from_secs(n * 3600),
-        b'M' => Duration::from_secs(n * 60),
-        b'S' => Duration::from_secs(n),
-        b'm' => Duration::from_millis(n),
-        b'u' => Duration::from_micros(n),
-        b'n' => Duration::from_nanos(n),
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What the calls of a method share, and how each is measured.
 
-use super::{Caller, Class, Desk, Encoding, Ending, timeout};
+use super::{Caller, Class, Desk, Encoding, Ending};
 use crate::{
     CompressReplies, Tracer,
     metrics::Counters,
@@ -9,6 +9,7 @@ use crate::{
     status,
     trace::{CallSpan, Labels},
 };
+use campus_call::timeout;
 use http::{HeaderMap, HeaderValue};
 use opentelemetry::ContextGuard;
 use std::{sync::Arc, time::Duration};

@@ -11,7 +11,6 @@ mod metadata;
 mod method;
 mod reply;
 mod request;
-mod timeout;
 
 pub(crate) use admission::{Admission, Class, Desk};
 pub(crate) use buffers::{Buffers, Held, Share};

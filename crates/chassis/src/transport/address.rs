@@ -13,7 +13,7 @@ pub enum Address {
     Tcp(SocketAddr),
     /// `unix:/run/campus.sock`.
     Unix(PathBuf),
-    /// `in-process:NAME`, reached by [`in_process`](crate::in_process).
+    /// `in-process:NAME`, for clients within the process (`campus_inprocess::connect`).
     InProcess(String),
 }
 

@@ -3,7 +3,6 @@
 mod address;
 mod allow;
 mod clash;
-mod in_process;
 mod listener;
 mod mode;
 mod stream;
@@ -21,7 +20,6 @@ pub(crate) enum Port {
 
 pub use address::{Address, Listen};
 pub use allow::{Allow, Rule};
-pub use in_process::{InProcess, in_process};
 pub(crate) use listener::{Accepting, Listener, tcp};
 pub use mode::SocketMode;
 pub(crate) use stream::{Io, Stream};

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
+use campus_call::timeout;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::time::Instant;
 use tonic::Status;
 
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
-/// A timeout has at most so many digits (gRPC over HTTP/2, "Requests").
-const DIGITS: usize = 8;
-/// The first number that has more.
+/// The first number with more digits than a timeout may have (gRPC over HTTP/2, "Requests").
 const FULL: u128 = 100_000_000;
 
 /// When a call has to be over.
@@ -53,19 +52,7 @@ fn parse(value: &HeaderValue) -> Result<Duration, Status> {
         let text = String::from_utf8_lossy(value.as_bytes());
         Status::invalid_argument(format!("grpc-timeout is {text:?}; it must be up to 8 digits and one of H M S m u n"))
     };
-    let (unit, digits) = value.as_bytes().split_last().ok_or_else(wrong)?;
-    let plain = (1..=DIGITS).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
-    let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u64>().ok()).filter(|_| plain);
-    let number = number.ok_or_else(wrong)?;
-    match unit {
-        b'H' => Ok(Duration::from_secs(number * 3600)),
-        b'M' => Ok(Duration::from_secs(number * 60)),
-        b'S' => Ok(Duration::from_secs(number)),
-        b'm' => Ok(Duration::from_millis(number)),
-        b'u' => Ok(Duration::from_micros(number)),
-        b'n' => Ok(Duration::from_nanos(number)),
-        _ => Err(wrong()),
-    }
+    timeout::parse(value.as_bytes()).ok_or_else(wrong)
 }
 
 /// As exact as its digits allow; never longer than the time is.

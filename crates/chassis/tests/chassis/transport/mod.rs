@@ -9,11 +9,13 @@ mod unix;
 mod web;
 
 use crate::support::{Client, Server, get, note, server_config, within};
-use campus_chassis::{ServerConfig, TlsConfig, config::HumanDuration, in_process};
+use campus_chassis::{ServerConfig, TlsConfig, config::HumanDuration};
 use campus_testcerts::{Authority, Identity};
+use hyper_util::rt::TokioIo;
 use std::{net::SocketAddr, path::PathBuf};
 use tempfile::TempDir;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Error};
+use tower::service_fn;
 
 /// The name in the servers' certificates.
 const HOST: &str = "campus.example";
@@ -84,7 +86,12 @@ async fn connect(address: &str) -> Result<Client, Error> {
     let connected = match address.strip_prefix("in-process:") {
         Some(name) => {
             let endpoint = Endpoint::from_static("http://in-process");
-            within(endpoint.connect_with_connector(in_process(name))).await
+            let name = name.to_owned();
+            let connector = service_fn(move |_: http::Uri| {
+                let name = name.clone();
+                async move { campus_inprocess::connect(&name).await.map(TokioIo::new) }
+            });
+            within(endpoint.connect_with_connector(connector)).await
         }
         None if address.starts_with("unix:") => {
             within(Endpoint::from_shared(address.to_owned()).unwrap().connect()).await

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// A value of 1 to 8 digits and a unit; anything else is `None`.
-pub(crate) fn parse(header: &[u8]) -> Option<Duration> {
+pub fn parse(header: &[u8]) -> Option<Duration> {
     let (unit, digits) = header.split_last()?;
     if digits.is_empty() || digits.len() > 8 || !digits.iter().all(u8::is_ascii_digit) {
         return None;
