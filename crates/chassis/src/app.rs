@@ -5,7 +5,7 @@ use crate::{
     assemble::{Services, plan},
     config::OutOfRange,
     descriptors,
-    metrics::Shards,
+    metrics::{Shards, WebShards},
     panics,
     ready::{Check, Readiness, saturation},
     serve::Shard,
@@ -100,6 +100,7 @@ pub struct App {
     pub(crate) readiness: Readiness,
     pub(crate) metrics: Metrics,
     pub(crate) figures: Shards,
+    pub(crate) web_figures: Option<WebShards>,
     pub(crate) shards: Vec<Arc<Shard>>,
     pub(crate) on_drain: Vec<DrainHook>,
     pub(crate) handle: Handle,
@@ -251,7 +252,7 @@ impl AppBuilder {
         self.server.max_connections = descriptors::fit(self.server.max_connections, shards.len());
         let mut checks = self.checks;
         checks.push(saturation(&figures, self.admin.saturated_limit.get()));
-        let metrics = Metrics::new(&self.build, figures.clone(), web_figures);
+        let metrics = Metrics::new(&self.build, figures.clone(), web_figures.clone());
         let tls = Watched::new(&self.server.tls, &metrics)?;
         let listeners = bind(&self.server, &web_listen, tls.as_ref().map(|watched| &watched.tls))?;
         let addresses =
@@ -272,6 +273,7 @@ impl AppBuilder {
             on_drain: self.on_drain,
             health,
             figures,
+            web_figures,
             shards,
             tls,
         })

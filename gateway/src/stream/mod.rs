@@ -12,6 +12,7 @@ mod upload;
 
 use std::{future::poll_fn, sync::Arc, time::Duration};
 
+use campus_chassis::Notice;
 use campus_schema::JsonOptions;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
@@ -55,6 +56,7 @@ pub(crate) async fn answer(exchange: Exchange) -> Result<Response<Body>, Fault> 
 async fn begin(exchange: Exchange, asked: Option<Time>) -> Result<Response<Body>, Fault> {
     let Exchange { gateway, route, mut bound, head, body } = exchange;
     let (route, plan, channel) = gateway.way(route)?;
+    let notice = body.notice();
     let mut metadata = metadata::of_request(&head.headers)?;
     metadata.extend(asked.map(|time| (GRPC_TIMEOUT, time.header())));
     let accepted = Format::accepted(&head.headers);
@@ -101,7 +103,7 @@ async fn begin(exchange: Exchange, asked: Option<Time>) -> Result<Response<Body>
         (None, Some(Next::Message(message))) => answer::type_of(route.raw_reply(message).as_ref()),
         (None, _) => answer::type_of(None),
     };
-    let asked = Asked { format: format.map(|(format, _)| format), options, kind, deadline: asked };
+    let asked = Asked { format: format.map(|(format, _)| format), options, kind, deadline: asked, notice };
     let mut response = asked.response(&gateway, route.index, &head.headers, (source, first, upload));
     metadata::of_reply(&metadata, response.headers_mut());
     Ok(response)
@@ -143,6 +145,7 @@ struct Asked {
     options: JsonOptions,
     kind: HeaderValue,
     deadline: Option<Time>,
+    notice: Notice,
 }
 
 impl Asked {
@@ -153,7 +156,7 @@ impl Asked {
         headers: &HeaderMap,
         (source, first, upload): (Source, Option<Next>, Option<oneshot::Receiver<Bad>>),
     ) -> Response<Body> {
-        let Self { format, options, kind, deadline } = self;
+        let Self { format, options, kind, deadline, notice } = self;
         let is_events = format == Some(Format::Events);
         // Compressing events one by one gains little, and takes memory for as long as somebody watches.
         let coding = Coding::accepted(headers).filter(|_| format.is_some() && !is_events);
@@ -185,6 +188,7 @@ impl Asked {
             packer: packed.map(|(_, packer)| packer),
             upload,
             deadline: deadline.map(|time| Box::pin(time::sleep(time.whole))),
+            notice,
             wants_trailers,
             text,
             is_first: true,

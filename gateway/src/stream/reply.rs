@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use campus_chassis::Notice;
 use campus_schema::JsonOptions;
 use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame};
@@ -50,6 +51,8 @@ pub(super) struct Reply {
     pub(super) upload: Option<oneshot::Receiver<Bad>>,
     /// Until when all of it has to be over.
     pub(super) deadline: Option<Pin<Box<Sleep>>>,
+    /// Tells when it has to end all the same.
+    pub(super) notice: Notice,
     pub(super) wants_trailers: bool,
     pub(super) text: String,
     pub(super) is_first: bool,
@@ -67,9 +70,18 @@ impl Reply {
         table.routes.all().get(self.route).zip(table.plans.get(self.route))
     }
 
+    /// Why it has to end before its end. What has no end by itself is taken up again elsewhere, the sooner the better.
+    fn told(&self) -> Option<Status> {
+        let endless = self.known().and_then(|(_, plan)| plan.resume.as_ref()).is_some_and(|resume| resume.endless);
+        if endless { self.notice.leaving() } else { self.notice.over() }
+    }
+
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
         if let Some(first) = self.first.take() {
             return Poll::Ready(first);
+        }
+        if let Some(status) = self.told() {
+            return Poll::Ready(Next::End(status, HeaderMap::new()));
         }
         let Some(source) = &mut self.source else { return Poll::Ready(Next::End(Status::ok(""), HeaderMap::new())) };
         if let Poll::Ready(next) = source.poll_next(cx) {
@@ -217,6 +229,7 @@ mod tests {
             packer: None,
             upload: None,
             deadline: None,
+            notice: Notice::default(),
             wants_trailers: false,
             text,
             is_first: true,

@@ -14,6 +14,8 @@ pub(crate) struct Resume {
     pub(super) request: FieldPath,
     /// In the reply.
     reply: &'static Field,
+    /// Whether the place is one in a log that grows, so that the stream has no end of its own.
+    pub(super) endless: bool,
 }
 
 impl Resume {
@@ -22,13 +24,13 @@ impl Resume {
         if method.client_streaming || !method.server_streaming {
             return None;
         }
-        let of = |request: &str, reply: &str| {
+        let of = |request: &str, reply: &str, endless: bool| {
             text(method.input, request)?;
             let reply = text(method.output, reply)?;
-            Some(Self { request: FieldPath::of_template(method.input, request).ok()?, reply })
+            Some(Self { request: FieldPath::of_template(method.input, request).ok()?, reply, endless })
         };
-        let of_resource = || of("after", "name").filter(|_| method.output.resource().is_some());
-        of("resume_token", "resume_token").or_else(of_resource)
+        let of_resource = || of("after", "name", false).filter(|_| method.output.resource().is_some());
+        of("resume_token", "resume_token", true).or_else(of_resource)
     }
 
     /// The place behind a reply.

@@ -8,7 +8,7 @@ use std::{
     pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU8, Ordering::Relaxed},
     },
 };
 use tokio::sync::Notify;
@@ -41,6 +41,7 @@ pub(crate) struct Caller {
     /// What it may have of the server's memory.
     pub(super) share: Arc<Share>,
     ending: AtomicU8,
+    leaving: AtomicBool,
     told: Notify,
 }
 
@@ -52,7 +53,7 @@ impl fmt::Debug for Caller {
 
 impl Caller {
     pub(crate) fn new(peer: Arc<Peer>, share: Arc<Share>) -> Self {
-        Self { peer, share, ending: AtomicU8::new(0), told: Notify::new() }
+        Self { peer, share, ending: AtomicU8::new(0), leaving: AtomicBool::new(false), told: Notify::new() }
     }
 
     /// What it may have of the server's memory.
@@ -75,11 +76,34 @@ impl Caller {
         self.told.notify_waiters();
     }
 
+    /// Whether the server asks its clients to leave: what would never end by itself has to end now.
+    pub(crate) fn leaving(&self) -> bool {
+        self.leaving.load(Relaxed)
+    }
+
+    /// The server asks its clients to leave.
+    pub(crate) fn leave(&self) {
+        self.leaving.store(true, Relaxed);
+        self.told.notify_waiters();
+    }
+
     /// Waits until its calls have to end.
     pub(crate) async fn ended(&self) {
-        let mut told = pin!(self.told.notified());
-        told.as_mut().enable();
-        if self.ending().is_none() {
+        self.told_that(|caller| caller.ending().is_some()).await;
+    }
+
+    /// Waits until the server asks its clients to leave.
+    pub(crate) async fn left(&self) {
+        self.told_that(Self::leaving).await;
+    }
+
+    async fn told_that(&self, is_so: impl Fn(&Self) -> bool) {
+        loop {
+            let mut told = pin!(self.told.notified());
+            told.as_mut().enable();
+            if is_so(self) {
+                return;
+            }
             told.await;
         }
     }

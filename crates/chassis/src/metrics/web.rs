@@ -92,6 +92,11 @@ pub(crate) struct WebShards {
 }
 
 impl WebShards {
+    /// Requests begun and not ended.
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.sum(|c| &c.started).saturating_sub(self.sum(|c| &c.ended))
+    }
+
     fn sum(&self, pick: impl Fn(&WebCounters) -> &AtomicU64) -> u64 {
         self.counters.iter().map(|counters| pick(counters).load(Relaxed)).sum()
     }
@@ -155,9 +160,8 @@ impl Collector for WebShards {
         let e = &mut encoder;
         self.requests(e)?;
         self.durations(e)?;
-        let active = self.sum(|c| &c.started).saturating_sub(self.sum(|c| &c.ended));
         for (name, help, kind, value) in [
-            (names::ACTIVE_REQUESTS, "Requests begun and not ended", Gauge, active),
+            (names::ACTIVE_REQUESTS, "Requests begun and not ended", Gauge, self.in_flight()),
             (names::REQUEST_PANICS, "Panics contained to their request", Counter, self.sum(|c| &c.panics)),
             (names::REQUESTS_REFUSED, "Requests refused for being too many", Counter, self.admission.web_refused()),
             (names::WEB_CONNECTIONS, "Open connections", Gauge, self.traffic(|t| &t.open)),

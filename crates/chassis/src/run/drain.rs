@@ -4,6 +4,7 @@ use super::{Entry, Helper, RunError};
 use crate::{
     App, Handle, Skip,
     handle::Wish,
+    metrics::WebShards,
     panics,
     serve::{Phase, Running},
 };
@@ -76,11 +77,18 @@ impl App {
         mut waits: Waits,
     ) -> Result<(), RunError> {
         let begun = Instant::now();
-        let Self { server, figures, health, on_drain, listeners, admin_port, .. } = self;
+        let Self { server, figures, web_figures, health, on_drain, listeners, admin_port, .. } = self;
+        let requests = || web_figures.as_ref().map_or(0, WebShards::in_flight);
         health.drain();
         figures.drain_begins();
         let delay = if waits.prompt { Duration::ZERO } else { server.drain_delay.get() };
-        tracing::info!(calls.in_flight = figures.in_flight(), drain.delay_ms = millis(delay), "draining");
+        tracing::info!(
+            calls.in_flight = figures.in_flight(),
+            requests.in_flight = requests(),
+            drain.delay_ms = millis(delay),
+            "draining"
+        );
+        enter(&shards, Phase::Notice);
         waits.wait(delay, std::future::pending()).await;
         entry.close().await;
         drop(listeners);
@@ -89,7 +97,7 @@ impl App {
         let mut gone =
             Box::pin(async { free.acquire_many(server.max_connections).await.map(|_| ()).unwrap_or_default() });
         let waited = waits.wait(server.drain_limit.get(), gone.as_mut()).await;
-        let cut = figures.in_flight();
+        let cut = (figures.in_flight(), requests());
         if waited != Wait::Done {
             cut_off(&shards, gone.as_mut(), server.flush_limit.get()).await;
         }
@@ -97,11 +105,12 @@ impl App {
         let stuck = join(shards).await;
         let duration_ms = millis(begun.elapsed());
         match cut {
-            0 => tracing::info!(drain.duration_ms = duration_ms, drain.skipped = waits.skipped, "stopped"),
-            calls => tracing::warn!(
+            (0, 0) => tracing::info!(drain.duration_ms = duration_ms, drain.skipped = waits.skipped, "stopped"),
+            (calls, requests) => tracing::warn!(
                 drain.duration_ms = duration_ms,
                 drain.skipped = waits.skipped,
                 calls.ended = calls,
+                requests.ended = requests,
                 "stopped; calls that still ran were ended with UNAVAILABLE"
             ),
         }

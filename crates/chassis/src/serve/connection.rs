@@ -192,6 +192,10 @@ async fn drive<C: Connection>(activity: &Activity, mut connection: Pin<&mut C>, 
                 waits = outlives_web && seen == Phase::Drain;
                 match seen {
                     Phase::Close => Act::Close,
+                    Phase::Serve | Phase::Notice => {
+                        activity.leave();
+                        Act::Nothing
+                    }
                     _ if waits => Act::Nothing,
                     _ => clock.leave(Closed::Drain),
                 }
@@ -206,6 +210,9 @@ async fn drive<C: Connection>(activity: &Activity, mut connection: Pin<&mut C>, 
             Act::Nothing => {}
             Act::Leave => {
                 activity.leave();
+                if seen >= Phase::Drain {
+                    activity.caller.leave();
+                }
                 connection.as_mut().graceful_shutdown();
             }
             Act::EndCalls => activity.caller.end(Ending::Age),

@@ -23,6 +23,8 @@ pub(crate) use shard::{Keepalive, Link, Plan, Running, Shard};
 pub(crate) enum Phase {
     /// Everything is served.
     Serve,
+    /// Everything is served, and it is known that the server will stop.
+    Notice,
     /// Connections are asked to leave (GOAWAY); calls go on.
     Drain,
     /// Calls end with UNAVAILABLE.

@@ -27,6 +27,7 @@ impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Streams
 /// Why a stream was woken.
 enum Wake {
     Deadline,
+    Leave,
     Stop,
     GiveUp,
 }
@@ -59,13 +60,15 @@ impl<F: Future<Output = ()>> Future for Stream<F> {
             return Poll::Ready(());
         }
         if matches!(this.wait, Wait::NotYet) {
-            *this.wait = Wait::For(Box::pin(wait(Arc::clone(&this.open.0.caller), *this.deadline)));
+            *this.wait = Wait::For(Box::pin(woken(Arc::clone(&this.open.0.caller), *this.deadline)));
         }
         while let Wait::For(wait) = this.wait {
             let Poll::Ready(wake) = wait.as_mut().poll(cx) else { return Poll::Pending };
             *this.wait = match wake {
                 // The call sees for itself that its time is up, and answers; unless its client does not take the answer.
                 Wake::Deadline => Wait::For(Box::pin(give_up(this.open.0.shard.plan.flush_limit))),
+                // What would never end by itself ends now.
+                Wake::Leave => Wait::For(Box::pin(woken(Arc::clone(&this.open.0.caller), *this.deadline))),
                 Wake::Stop => Wait::Over,
                 // Dropping the stream resets it.
                 Wake::GiveUp => return Poll::Ready(()),
@@ -83,14 +86,18 @@ async fn give_up(after: Duration) -> Wake {
     Wake::GiveUp
 }
 
-async fn wait(caller: Arc<Caller>, deadline: Option<Instant>) -> Wake {
-    let Some(deadline) = deadline else {
-        caller.ended().await;
-        return Wake::Stop;
+async fn woken(caller: Arc<Caller>, deadline: Option<Instant>) -> Wake {
+    let stays = !caller.leaving();
+    let late = async {
+        match deadline {
+            Some(deadline) => tokio::time::sleep_until(deadline).await,
+            None => std::future::pending().await,
+        }
     };
     tokio::select! {
         biased;
         () = caller.ended() => Wake::Stop,
-        () = tokio::time::sleep_until(deadline) => Wake::Deadline,
+        () = caller.left(), if stays => Wake::Leave,
+        () = late => Wake::Deadline,
     }
 }

@@ -1,7 +1,8 @@
 //! The body of a request.
 
+use super::Notice;
 use crate::{
-    call::{Held, Share},
+    call::{Caller, Held},
     serve::Open,
 };
 use bytes::{Bytes, BytesMut};
@@ -19,7 +20,7 @@ use tonic::Status;
 #[derive(Debug)]
 pub struct WebBody {
     inner: Incoming,
-    share: Arc<Share>,
+    caller: Arc<Caller>,
     /// Learns that something is left of the body when it is dropped, where the next request is behind it.
     open: Option<Open>,
     ended: bool,
@@ -37,8 +38,14 @@ pub enum ReadError {
 }
 
 impl WebBody {
-    pub(crate) fn new(inner: Incoming, share: &Arc<Share>, open: Option<Open>) -> Self {
-        Self { ended: inner.is_end_stream(), inner, share: Arc::clone(share), open }
+    pub(crate) fn new(inner: Incoming, caller: &Arc<Caller>, open: Option<Open>) -> Self {
+        Self { ended: inner.is_end_stream(), inner, caller: Arc::clone(caller), open }
+    }
+
+    /// Tells the reply to this request when it has to end.
+    #[must_use]
+    pub fn notice(&self) -> Notice {
+        Notice::new(&self.caller)
     }
 
     /// Reads all of it; its bytes count as the server's (`max_buffered`) while they are held.
@@ -51,7 +58,7 @@ impl WebBody {
         if announced > limit {
             return Err(ReadError::TooLarge);
         }
-        let (mut first, mut all, mut held) = (Bytes::new(), BytesMut::new(), Held::nothing(&self.share));
+        let (mut first, mut all, mut held) = (Bytes::new(), BytesMut::new(), Held::nothing(self.caller.share()));
         while let Some(data) = self.next().await? {
             if first.len() + all.len() + data.len() > limit {
                 return Err(ReadError::TooLarge);
@@ -69,7 +76,7 @@ impl WebBody {
         }
         let whole = if all.is_empty() { first } else { all.freeze() };
         drop(held);
-        self.share.until_sent(whole).map_err(ReadError::Full)
+        self.caller.share().until_sent(whole).map_err(ReadError::Full)
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, ReadError> {

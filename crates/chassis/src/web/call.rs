@@ -39,7 +39,7 @@ impl Call {
         }
         let begun = panics::contain(|| {
             let _entered = meter.enter();
-            web.service.call(request.map(|body| WebBody::new(body, caller.share(), open.clone())))
+            web.service.call(request.map(|body| WebBody::new(body, caller, open.clone())))
         });
         match begun {
             Ok(Routed { route, reply }) => {

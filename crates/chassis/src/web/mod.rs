@@ -3,11 +3,13 @@
 mod body;
 mod call;
 mod meter;
+mod notice;
 mod reply;
 
 pub use body::{ReadError, WebBody};
 pub(crate) use call::Call;
 pub(crate) use meter::Web;
+pub use notice::Notice;
 pub(crate) use reply::ReplyBody;
 
 use http::{Request, Response};

@@ -4,7 +4,7 @@ use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use http::{HeaderMap, Request, Response, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::{
@@ -40,7 +40,7 @@ impl Open {
     ) -> (Pieces, Self) {
         let (pieces, body) = mpsc::channel(16);
         pieces.send(Bytes::from_static(first.as_bytes())).await.unwrap();
-        (pieces, Self::send(addr, target, headers, body).await)
+        (pieces, Self::send(addr, Method::POST, target, headers, body).await)
     }
 
     /// Sends a request without a body over HTTP/1.1.
@@ -59,14 +59,26 @@ impl Open {
     /// Sends a request over HTTP/2, with a body that is still to come.
     pub(crate) async fn post(addr: SocketAddr, target: &str, headers: &[(&str, &str)]) -> (Pieces, Self) {
         let (pieces, body) = mpsc::channel(16);
-        (pieces, Self::send(addr, target, headers, body).await)
+        (pieces, Self::send(addr, Method::POST, target, headers, body).await)
     }
 
-    async fn send(addr: SocketAddr, target: &str, headers: &[(&str, &str)], body: mpsc::Receiver<Bytes>) -> Self {
+    /// Sends a request without a body over HTTP/2.
+    pub(crate) async fn get_h2(addr: SocketAddr, target: &str, headers: &[(&str, &str)]) -> Self {
+        let (_, body) = mpsc::channel(1);
+        Self::send(addr, Method::GET, target, headers, body).await
+    }
+
+    async fn send(
+        addr: SocketAddr,
+        method: Method,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: mpsc::Receiver<Bytes>,
+    ) -> Self {
         let stream = TcpStream::connect(addr).await.unwrap();
         let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
-        let request = Request::post(format!("http://test{target}"));
+        let request = Request::builder().method(method).uri(format!("http://test{target}"));
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let request = request.body(body_of(body)).unwrap();
         let sent = tokio::time::timeout(PATIENCE, sender.send_request(request)).await;
