@@ -39,6 +39,11 @@ impl Fault {
         Self(Box::new(Inner { http, status, headers: HeaderMap::new() }))
     }
 
+    /// Of the server, which may know better what HTTP calls it.
+    pub(crate) fn refused(status: Status, code: Option<StatusCode>) -> Self {
+        Self::of(code.unwrap_or_else(|| code::of(status.code()).0), status)
+    }
+
     /// With a header of its own.
     pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers.insert(name, value);
@@ -104,7 +109,7 @@ impl Fault {
 
 impl From<Status> for Fault {
     fn from(status: Status) -> Self {
-        Self::of(code::of(status.code()).0, status)
+        Self::refused(status, None)
     }
 }
 

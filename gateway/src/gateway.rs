@@ -337,7 +337,7 @@ impl WebService for Gateway {
         Routed { route, reply: Arc::clone(self).answer(purpose, head, body) }
     }
 
-    fn refuse(&self, status: &Status) -> Response<Body> {
-        Fault::from(status.clone()).response(&self.table.schemas)
+    fn refuse(&self, status: &Status, code: Option<StatusCode>) -> Response<Body> {
+        Fault::refused(status.clone(), code).response(&self.table.schemas)
     }
 }

@@ -1,7 +1,7 @@
 //! The message of a request, out of its body.
 
 use bytes::Bytes;
-use campus_chassis::{ReadError, WebBody};
+use campus_chassis::{BodyError, ReadError, WebBody};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body::Body as _;
 use tonic::Code;
@@ -77,9 +77,17 @@ pub(crate) fn unsupported_coding() -> Fault {
         .with(header::ACCEPT_ENCODING, coding::UNDERSTOOD)
 }
 
-pub(crate) fn broken_off(why: &str) -> Fault {
+pub(crate) fn broken_off(why: &BodyError) -> Fault {
+    if matches!(why, BodyError::Late(_)) {
+        return late(&format!("the body of the request stands still: {why}; send it without pauses"));
+    }
     let message = format!("the body of the request broke off: {why}");
     Fault::new(StatusCode::BAD_REQUEST, Code::InvalidArgument, "BODY_BROKEN_OFF", message)
+}
+
+/// The client is the one who is late.
+pub(crate) fn late(message: &str) -> Fault {
+    Fault::new(StatusCode::REQUEST_TIMEOUT, Code::DeadlineExceeded, "BODY_LATE", message)
 }
 
 fn too_large(limit: usize) -> Fault {

@@ -1,8 +1,7 @@
 //! Methods that take one message and answer with one.
 
-use std::time::Instant;
-
 use http::{HeaderMap, Method, Response, header};
+use tokio::time::{Instant, timeout_at};
 use tonic::{Status, body::Body};
 
 use crate::{
@@ -23,11 +22,11 @@ use crate::{
 pub(crate) async fn answer(exchange: Exchange) -> Result<Response<Body>, Fault> {
     let time = Time::of(&exchange.head.headers, &exchange.gateway.table.config)?;
     let late = |_| Fault::from(Status::deadline_exceeded("the time of the request was over before it was answered"));
-    tokio::time::timeout(time.whole, in_time(exchange, time)).await.unwrap_or_else(|over| Err(late(over)))
+    let end = time.end();
+    timeout_at(end, in_time(exchange, end)).await.unwrap_or_else(|over| Err(late(over)))
 }
 
-async fn in_time(exchange: Exchange, time: Time) -> Result<Response<Body>, Fault> {
-    let begun = Instant::now();
+async fn in_time(exchange: Exchange, end: Instant) -> Result<Response<Body>, Fault> {
     let Exchange { gateway, route, mut bound, head, body } = exchange;
     let (route, plan, channel) = gateway.way(route)?;
     let mut metadata = metadata::of_request(&head.headers)?;
@@ -35,8 +34,10 @@ async fn in_time(exchange: Exchange, time: Time) -> Result<Response<Body>, Fault
         return Err(not_acceptable(&[JSON]));
     }
     let conditional = conditions(plan, &head.method, &head.headers, &mut bound)?;
-    let frame = request::message((&gateway, route), &bound, &head.headers, body).await?;
-    metadata.insert("grpc-timeout", Time { whole: time.whole.saturating_sub(begun.elapsed()) }.header());
+    let frame = timeout_at(end, request::message((&gateway, route), &bound, &head.headers, body)).await;
+    let frame =
+        frame.map_err(|_| request::late("the time of the request was over before all of its body was there"))??;
+    metadata.insert("grpc-timeout", Time { whole: end.saturating_duration_since(Instant::now()) }.header());
     let form = Form::new((&gateway, route, plan), &bound, &head);
     let called = grpc::unary(channel, plan.uri.clone(), metadata, frame).await;
     let reply = called.map_err(|failure| {

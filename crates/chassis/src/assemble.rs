@@ -90,6 +90,7 @@ impl Services {
                     desk,
                     counters,
                     tracer,
+                    max_body_pause: config.max_body_pause.get(),
                     served_by: served_by(config),
                 }))
             });

@@ -36,4 +36,4 @@ pub use settings::{AdminConfig, CompressReplies, LogConfig, LogFormat, ServerCon
 pub use status::DOMAIN;
 pub use trace::Tracer;
 pub use transport::{Address, Allow, ClientCertificate, Listen, Rule, SocketMode, TlsConfig, TlsVersion};
-pub use web::{Notice, ReadError, Routed, WebBody, WebRoute, WebService};
+pub use web::{BodyError, Notice, ReadError, Routed, WebBody, WebRoute, WebService};

@@ -76,6 +76,9 @@ pub struct ServerConfig {
     pub max_stream_calls: u32,
     /// Requests at once on the web addresses of the whole server; more are RESOURCE_EXHAUSTED (HTTP 429).
     pub max_web_requests: u32,
+    /// Longest pause between two parts of the body of a request at a web address, while it is waited for; a longer one is
+    /// HTTP 408.
+    pub max_body_pause: HumanDuration,
     /// Bytes held for calls on the whole server: begun request messages, and replies (of 4 KiB and more) that are not taken.
     /// A call that would go over it is RESOURCE_EXHAUSTED; one connection may hold half.
     pub max_buffered: ByteSize,
@@ -124,6 +127,7 @@ impl Default for ServerConfig {
             max_unary_calls: 10_000,
             max_stream_calls: 4_000,
             max_web_requests: 10_000,
+            max_body_pause: HumanDuration::secs(30),
             max_buffered: ByteSize::mib(256),
             compress_replies: CompressReplies::Mirror,
             compress_over: ByteSize::kib(1),
@@ -181,6 +185,7 @@ impl ServerConfig {
             Range::new("server.max_unary_calls", &self.max_unary_calls, 1..=1 << 28, "1 to 268435456 must be allowed"),
             Range::new("server.max_stream_calls", &self.max_stream_calls, 1..=1 << 28, "1 to 268435456 must be allowed"),
             Range::new("server.max_web_requests", &self.max_web_requests, 1..=1 << 28, "1 to 268435456 must be allowed"),
+            Range::new("server.max_body_pause", &self.max_body_pause, 1..=u64::MAX, "at least 1ms is needed"),
             Range::new("server.max_buffered", &self.max_buffered, 1 << 20..=u64::MAX, "at least 1MiB is needed"),
             Range::optional("server.name", self.name.as_ref(), 1..=253, "1 to 253 visible ASCII characters; leave it out for the pod's or host's"),
             Range::optional("server.default_deadline", self.default_deadline.as_ref(), 1..=u64::MAX, "at least 1ms is needed; leave it out for none"),

@@ -2,13 +2,16 @@
 
 use crate::config::ByteSize;
 use campus_call::Peer;
-use http::HeaderValue;
+use http::{HeaderValue, StatusCode};
 use std::{collections::HashMap, time::Duration};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 /// `domain` of every `google.rpc.ErrorInfo` made here.
 pub const DOMAIN: &str = "campus";
+
+/// Fields of a head of HTTP/1.1 that hyper reads without asking for memory.
+const MAX_FIELDS: usize = 100;
 
 /// After this a client may try elsewhere or again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -154,6 +157,39 @@ pub(crate) fn peer_not_allowed(peer: &Peer) -> Status {
 pub(crate) fn panicked() -> Status {
     let message = "the server failed in this call; it was logged there".to_owned();
     with(Code::Internal, "PANIC", &[], message, None)
+}
+
+/// The head of a request of HTTP is against its rules.
+pub(crate) fn malformed_head(problem: &str) -> (Status, StatusCode) {
+    let message = format!("the head of the request is not one of HTTP: {problem}");
+    (with(Code::InvalidArgument, "MALFORMED_HEAD", &[], message, None), StatusCode::BAD_REQUEST)
+}
+
+pub(crate) fn unknown_transfer_coding() -> (Status, StatusCode) {
+    let message = "Transfer-Encoding is not understood; use chunked alone, and Content-Encoding for compression";
+    let status = with(Code::Unimplemented, "UNKNOWN_TRANSFER_CODING", &[], message.to_owned(), None);
+    (status, StatusCode::NOT_IMPLEMENTED)
+}
+
+/// Why a head of HTTP/1.1 could not be read, as far as the code tells that stands for it.
+pub(crate) fn unread_head(code: StatusCode, limit: u32) -> Option<Status> {
+    Some(match code {
+        StatusCode::BAD_REQUEST => {
+            malformed_head("see that the target, the names and the values have no stray characters").0
+        }
+        StatusCode::URI_TOO_LONG => {
+            let message = "the target of the request is longer than any may be; send less in one request".to_owned();
+            with(Code::InvalidArgument, "URI_TOO_LONG", &[], message, None)
+        }
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+            let message = format!(
+                "the head of the request is over the limit of {limit} bytes or {MAX_FIELDS} fields; send less in headers"
+            );
+            let facts = [("limit_bytes", limit.to_string()), ("limit_fields", MAX_FIELDS.to_string())];
+            with(Code::ResourceExhausted, "HEAD_TOO_LARGE", &facts, message, None)
+        }
+        _ => return None,
+    })
 }
 
 pub(crate) fn connection_age() -> Status {

@@ -177,7 +177,11 @@ impl Upload {
             };
             match frame {
                 None => self.end()?,
-                Some(Err(error)) => return Poll::Ready(Err(request::broken_off(&error.to_string()))),
+                Some(Err(error)) => {
+                    // Nothing more is to be waited for.
+                    self.body = None;
+                    return Poll::Ready(Err(request::broken_off(&error)));
+                }
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) if self.unpacker.is_some() => self.packed = data,
                     Ok(data) => self.take(Some(&data))?,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use campus_call::timeout;
 use http::{HeaderMap, HeaderValue};
+use tokio::time::Instant;
 
 use crate::{RestConfig, fault::Fault};
 
@@ -36,6 +37,13 @@ impl Time {
             Fault::header("Grpc-Timeout", "expected 1 to 8 digits and a unit out of H, M, S, m, u, n; for example 500m")
         })?;
         Ok(Some(Self { whole: asked.min(config.max_deadline.get()) }))
+    }
+
+    /// When it is over, of a request that has just come.
+    pub(crate) fn end(self) -> Instant {
+        // Beyond the life of any request, and of no clock.
+        const EVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+        Instant::now() + self.whole.min(EVER)
     }
 
     /// What whoever it is passed on to has of it, as a header.

@@ -1,6 +1,6 @@
 //! What one connection is doing, as its tasks see it.
 
-use super::shard::Shard;
+use super::{heads::Odd, shard::Shard};
 use crate::{
     call::{Caller, Share},
     metrics::Traffic,
@@ -31,6 +31,7 @@ pub(crate) struct Activity {
     begun: AtomicBool,
     leaves: AtomicBool,
     unread: AtomicBool,
+    odd: AtomicU64,
 }
 
 impl Activity {
@@ -49,6 +50,7 @@ impl Activity {
             begun: AtomicBool::new(false),
             leaves: AtomicBool::new(false),
             unread: AtomicBool::new(false),
+            odd: AtomicU64::new(0),
         })
     }
 
@@ -63,18 +65,36 @@ impl Activity {
 
     pub(super) fn call(&self) {
         self.calls.fetch_add(1, Relaxed);
-        self.begun.store(false, Relaxed);
         self.unread.store(false, Relaxed);
     }
 
-    /// Without a request that runs, a byte has come: of the head of one, where there are no frames.
-    pub(super) fn head_begins(&self) {
-        self.begun.store(true, Relaxed);
+    /// Whether a head has begun that is not whole, where there are no frames.
+    pub(super) fn head_begins(&self, begun: bool) {
+        self.begun.store(begun, Relaxed);
     }
 
-    /// Whether the head of a request has begun and is not whole.
+    /// Whether the head of a request has begun, is not whole, and is waited for.
     pub(super) fn in_head(&self) -> bool {
-        self.begun.load(Relaxed)
+        self.begun.load(Relaxed) && self.idle()
+    }
+
+    /// Something is wrong with the head of this request, the first being 1; the first such head counts.
+    pub(super) fn odd(&self, number: u64, odd: Odd) {
+        let odd = number << 8 | odd as u64;
+        let _ = self.odd.compare_exchange(0, odd, Relaxed, Relaxed);
+    }
+
+    /// What is wrong with the head of the request that came last.
+    pub(super) fn oddity(&self) -> Option<&'static str> {
+        let odd = self.odd.load(Relaxed);
+        if odd == 0 || odd >> 8 != self.calls() {
+            return None;
+        }
+        Some(if odd & 0xff == Odd::Fragment as u64 {
+            "its target has a fragment"
+        } else {
+            "it has Content-Length and Transfer-Encoding"
+        })
     }
 
     /// The client has pinged too often.

@@ -68,7 +68,8 @@ impl Service<Request<Incoming>> for DispatchWeb {
     fn call(&self, request: Request<Incoming>) -> web::Call {
         self.0.call();
         DEADLINE.set(None);
-        let refusal = (!self.0.allowed).then(|| status::peer_not_allowed(&self.0.caller.peer));
+        let not_allowed = (!self.0.allowed).then(|| status::peer_not_allowed(&self.0.caller.peer).into());
+        let refusal = not_allowed.or_else(|| web::fault(&request, self.0.oddity()));
         // A stream of HTTP/2 counts as open by itself.
         let open = (request.version() < Version::HTTP_2).then(|| Open::new(&self.0));
         web::Call::begin(&self.1, &self.0.caller, refusal, request, open)

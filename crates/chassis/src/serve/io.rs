@@ -3,10 +3,11 @@
 use super::{
     activity::Activity,
     frames::{Frames, KIND_FROM_END, kind},
+    heads::Heads,
     pings::Pings,
 };
-use crate::transport::Io;
-use bytes::BytesMut;
+use crate::{transport::Io, web};
+use bytes::{Buf, Bytes, BytesMut};
 use std::{
     io::{self, IoSlice},
     pin::Pin,
@@ -27,7 +28,7 @@ const HEARD: u8 = 0x0b;
 /// What the first GOAWAY names as the last stream (RFC 9113, 6.8).
 const ANY_STREAM: u32 = u32::MAX >> 1;
 /// GOAWAY with ENHANCE_YOUR_CALM; all streams may have been served, so none of them may be repeated unasked.
-const CALM: &[u8; 31] = b"\0\0\x16\x07\0\0\0\0\0\x7f\xff\xff\xff\0\0\0\x0btoo_many_pings";
+const CALM: &[u8] = b"\0\0\x16\x07\0\0\0\0\0\x7f\xff\xff\xff\0\0\0\x0btoo_many_pings";
 
 /// A connection whose frames are followed.
 pub(super) struct Counted {
@@ -37,6 +38,8 @@ pub(super) struct Counted {
     activity: Arc<Activity>,
     incoming: Frames,
     outgoing: Frames,
+    /// Where no frames tell requests apart.
+    heads: Heads,
     pings: Pings,
     /// PINGs of the server that the client has not answered yet.
     asked: u32,
@@ -44,9 +47,11 @@ pub(super) struct Counted {
     last_stream: Option<u32>,
     /// The last stream that the client has opened.
     opened: u32,
-    /// Set when the client has pinged too often: what it sends is thrown away from then on, and it is told nothing more
-    /// than these bytes.
-    last_words: Option<&'static [u8]>,
+    /// Set when the client has pinged too often, or sent a head that cannot be read: what it sends is thrown away from then
+    /// on, and it is told nothing more than these bytes.
+    last_words: Option<Bytes>,
+    /// How many requests had come when all was answered and on its way.
+    answered: Option<u64>,
     /// Runs while the client says nothing, once the server has said all it had to say.
     silence: Option<Pin<Box<Sleep>>>,
 }
@@ -54,10 +59,12 @@ pub(super) struct Counted {
 impl Counted {
     pub(super) fn new(io: Io, begun: BytesMut, activity: Arc<Activity>) -> Self {
         let (incoming, outgoing) = (Frames::after(PREFACE), Frames::default());
+        let heads = Heads::new(activity.shard.plan.max_header_list as usize);
         Self {
             io,
             begun,
             activity,
+            heads,
             incoming,
             outgoing,
             pings: Pings::default(),
@@ -65,6 +72,7 @@ impl Counted {
             last_stream: None,
             opened: 0,
             last_words: None,
+            answered: Some(0),
             silence: None,
         }
     }
@@ -77,9 +85,10 @@ impl Counted {
     fn came(&mut self, bytes: &mut [u8]) {
         self.activity.read(bytes.len() as u64);
         if !self.activity.framed {
-            if !bytes.is_empty() && self.activity.idle() {
-                self.activity.head_begins();
-            }
+            let (activity, idle) = (&self.activity, self.activity.idle());
+            let odd = |number, odd| activity.odd(number, odd);
+            self.heads.feed(bytes, idle.then(|| activity.calls()), odd);
+            activity.head_begins(self.heads.has_begun());
             return;
         }
         let (mut pings, mut late, len) = (0, Vec::new(), bytes.len());
@@ -106,7 +115,7 @@ impl Counted {
         }
         for _ in 0..pings {
             if self.pings.ping(&self.activity.shard.plan, self.activity.idle(), Instant::now()) {
-                self.last_words = Some(CALM);
+                self.last_words = Some(Bytes::from_static(CALM));
                 self.activity.flood();
             }
         }
@@ -142,13 +151,13 @@ impl Counted {
 
     /// Says the last words, as soon as a frame that was begun is through.
     fn poll_last_words(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some(words) = self.last_words
+        while let Some(words) = &mut self.last_words
             && self.outgoing.missing() == 0
             && !words.is_empty()
         {
             let said = ready!(Pin::new(&mut self.io).poll_write(cx, words))?;
-            self.last_words = words.get(said..);
-            if self.last_words == Some(&[]) {
+            words.advance(said);
+            if words.is_empty() && self.activity.framed {
                 ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
             }
         }
@@ -165,6 +174,19 @@ impl Counted {
                 return Poll::Ready(Ok(()));
             }
             buf.set_filled(before);
+        }
+    }
+
+    /// hyper answers a head that it cannot read by itself, and without a word. That is what it writes where no request has
+    /// begun since the last answer was on its way.
+    fn reword(&mut self, written: &[u8]) {
+        let shard = &self.activity.shard;
+        if let (Some(web), false) = (&shard.web, self.activity.framed)
+            && self.answered == Some(self.activity.calls())
+            && self.last_words.is_none()
+        {
+            let limit = shard.plan.max_header_list;
+            self.last_words = web::reworded(web, &self.activity.caller, written, limit);
         }
     }
 
@@ -216,6 +238,7 @@ impl AsyncRead for Counted {
 
 impl AsyncWrite for Counted {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.reword(buf);
         if self.last_words.is_some() {
             return self.poll_end(cx, buf);
         }
@@ -229,6 +252,9 @@ impl AsyncWrite for Counted {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let [only] = slices {
+            self.reword(only);
+        }
         if self.last_words.is_some() {
             let first = slices.iter().find(|slice| !slice.is_empty());
             return self.poll_end(cx, first.map_or(&[], |slice| slice));
@@ -243,6 +269,10 @@ impl AsyncWrite for Counted {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.activity.framed {
+            ready!(self.poll_last_words(cx))?;
+            self.answered = self.activity.idle().then(|| self.activity.calls());
+        }
         Pin::new(&mut self.io).poll_flush(cx)
     }
 
@@ -250,6 +280,9 @@ impl AsyncWrite for Counted {
     /// its client still speaks, the kernel answers with a reset, and forgets what of the last reply is still on its way.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.silence.is_none() {
+            if !self.activity.framed {
+                ready!(self.poll_last_words(cx))?;
+            }
             ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
         }
         loop {

@@ -6,6 +6,7 @@ mod clock;
 mod connection;
 mod dispatch;
 mod frames;
+mod heads;
 mod io;
 mod pings;
 mod places;

@@ -12,8 +12,10 @@ use std::{
     future::poll_fn,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
+    time::Duration,
 };
+use tokio::time::{Sleep, sleep};
 use tonic::Status;
 
 /// The body of a request, as it comes. Its sender waits while nobody reads it.
@@ -24,6 +26,21 @@ pub struct WebBody {
     /// Learns that something is left of the body when it is dropped, where the next request is behind it.
     open: Option<Open>,
     ended: bool,
+    /// The longest pause between two parts.
+    pause: Duration,
+    /// Runs while a part is waited for.
+    late: Option<Pin<Box<Sleep>>>,
+}
+
+/// Why a body does not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// Nothing came for as long as the server waits (`server.max_body_pause`).
+    #[error("nothing came of it for {} ms", .0.as_millis())]
+    Late(Duration),
+    /// The client has left in the middle of it, or broke the protocol.
+    #[error(transparent)]
+    Broken(#[from] hyper::Error),
 }
 
 /// Why a body cannot be had.
@@ -31,15 +48,15 @@ pub struct WebBody {
 pub enum ReadError {
     /// It is larger than it may be.
     TooLarge,
-    /// The client has left in the middle of it, or broke the protocol: what went wrong.
-    Broken(String),
+    /// It does not come to its end.
+    Broken(BodyError),
     /// The server holds as many bytes as it may.
     Full(Status),
 }
 
 impl WebBody {
-    pub(crate) fn new(inner: Incoming, caller: &Arc<Caller>, open: Option<Open>) -> Self {
-        Self { ended: inner.is_end_stream(), inner, caller: Arc::clone(caller), open }
+    pub(crate) fn new(inner: Incoming, caller: &Arc<Caller>, pause: Duration, open: Option<Open>) -> Self {
+        Self { ended: inner.is_end_stream(), inner, caller: Arc::clone(caller), open, pause, late: None }
     }
 
     /// Tells the reply to this request when it has to end.
@@ -81,7 +98,7 @@ impl WebBody {
 
     async fn next(&mut self) -> Result<Option<Bytes>, ReadError> {
         while let Some(frame) = poll_fn(|cx| Pin::new(&mut *self).poll_frame(cx)).await {
-            let frame = frame.map_err(|error| ReadError::Broken(error.to_string()))?;
+            let frame = frame.map_err(ReadError::Broken)?;
             if let Ok(data) = frame.into_data() {
                 return Ok(Some(data));
             }
@@ -92,12 +109,17 @@ impl WebBody {
 
 impl Body for WebBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let polled = Pin::new(&mut self.inner).poll_frame(cx);
-        self.ended |= matches!(polled, Poll::Ready(None));
-        polled
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) {
+            self.late = None;
+            self.ended |= frame.is_none();
+            return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)));
+        }
+        let pause = self.pause;
+        ready!(self.late.get_or_insert_with(|| Box::pin(sleep(pause))).as_mut().poll(cx));
+        Poll::Ready(Some(Err(BodyError::Late(pause))))
     }
 
     fn is_end_stream(&self) -> bool {

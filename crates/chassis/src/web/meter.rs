@@ -26,6 +26,8 @@ pub(crate) struct Web {
     pub(crate) desk: Option<Arc<Desk>>,
     pub(crate) counters: Arc<WebCounters>,
     pub(crate) tracer: Tracer,
+    /// The longest pause between two parts of a body.
+    pub(crate) max_body_pause: Duration,
     /// For `x-served-by`.
     pub(crate) served_by: Option<HeaderValue>,
 }

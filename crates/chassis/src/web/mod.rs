@@ -2,17 +2,19 @@
 
 mod body;
 mod call;
+mod head;
 mod meter;
 mod notice;
 mod reply;
 
-pub use body::{ReadError, WebBody};
+pub use body::{BodyError, ReadError, WebBody};
 pub(crate) use call::Call;
+pub(crate) use head::{Refusal, fault, reworded};
 pub(crate) use meter::Web;
 pub use notice::Notice;
 pub(crate) use reply::ReplyBody;
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use std::{pin::Pin, sync::Arc};
 use tonic::{Status, body::Body};
 
@@ -34,8 +36,9 @@ pub trait WebService: Send + Sync + 'static {
         request: Request<WebBody>,
     ) -> Routed<impl Future<Output = Response<Body>> + Send + 'static>;
 
-    /// The reply to a request that the server refuses, or that has panicked; its reason is in the status.
-    fn refuse(&self, status: &Status) -> Response<Body>;
+    /// The reply to a request that the server refuses, or that has panicked; its reason is in the status. `code` is what HTTP
+    /// calls it where the status alone does not say so.
+    fn refuse(&self, status: &Status, code: Option<StatusCode>) -> Response<Body>;
 }
 
 /// One route, as metrics and spans name it.
@@ -63,7 +66,7 @@ pub(crate) trait Erased: Send + Sync {
     fn for_event_loop(&self) -> Arc<dyn Erased>;
     fn routes(&self) -> Vec<WebRoute>;
     fn call(&self, request: Request<WebBody>) -> Routed<ReplyFuture>;
-    fn refuse(&self, status: &Status) -> Response<Body>;
+    fn refuse(&self, status: &Status, code: Option<StatusCode>) -> Response<Body>;
 }
 
 struct Typed<S>(Arc<S>);
@@ -82,8 +85,8 @@ impl<S: WebService> Erased for Typed<S> {
         Routed { route, reply: Box::pin(reply) }
     }
 
-    fn refuse(&self, status: &Status) -> Response<Body> {
-        self.0.refuse(status)
+    fn refuse(&self, status: &Status, code: Option<StatusCode>) -> Response<Body> {
+        self.0.refuse(status, code)
     }
 }
 

@@ -27,4 +27,5 @@ mod simulation;
 mod support;
 mod transport;
 mod web;
+mod web_heads;
 mod web_limits;

@@ -42,11 +42,23 @@ impl Rest {
 
     /// With other settings of REST.
     pub(crate) fn with(change: impl FnOnce(&mut RestConfig)) -> Self {
+        Self::with_both(change, |_| ())
+    }
+
+    /// With other settings of the server.
+    pub(crate) fn with_server(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::with_both(|_| (), change)
+    }
+
+    fn with_both(change: impl FnOnce(&mut RestConfig), server: impl FnOnce(&mut Settings)) -> Self {
         let name = format!("in-process:gateway-test-{}", COUNT.fetch_add(1, Relaxed));
         let mut config = RestConfig::default();
         change(&mut config);
         let gateway = Gateway::new(schema(), &[Backend::new(&name).unwrap()], &config).unwrap();
-        Self::started(gateway, |settings| settings.server.listen.0.push(name.parse().unwrap()))
+        Self::started(gateway, |settings| {
+            settings.server.listen.0.push(name.parse().unwrap());
+            server(settings);
+        })
     }
 
     /// With a gateway to other servers.

@@ -73,8 +73,8 @@ impl WebService for Page {
         Routed { route, reply: async move { page.answer(request).await } }
     }
 
-    fn refuse(&self, status: &Status) -> Response<Body> {
-        text(StatusCode::INTERNAL_SERVER_ERROR, format!("{:?}", status.code()))
+    fn refuse(&self, status: &Status, code: Option<StatusCode>) -> Response<Body> {
+        text(code.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), format!("{:?}", status.code()))
     }
 }
 
