@@ -8,6 +8,7 @@
     reason = "a test ends by panicking; the helpers are outside of test functions"
 )]
 
+mod abort;
 mod bind;
 mod browser;
 #[path = "../contract/mod.rs"]
@@ -27,3 +28,4 @@ mod stream;
 mod support;
 mod unary;
 mod upload;
+mod versions;

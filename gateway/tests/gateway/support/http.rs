@@ -1,14 +1,17 @@
-//! A client of HTTP/1.1 that sends what a test says and nothing else.
+//! A client of HTTP/1.1 or HTTP/2 that sends what a test says and nothing else.
 
 use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper_util::rt::TokioIo;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
 
 /// No answer takes longer than this.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -16,7 +19,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// One connection, and the next one where the server has ended it.
 pub(crate) struct Client {
     addr: SocketAddr,
-    connection: SendRequest<Full<Bytes>>,
+    connection: Connection,
+}
+
+enum Connection {
+    Http1(http1::SendRequest<Full<Bytes>>),
+    Http2(http2::SendRequest<Full<Bytes>>),
 }
 
 /// What came back.
@@ -30,21 +38,41 @@ pub(crate) struct Answer {
 impl Client {
     pub(crate) async fn connect(addr: SocketAddr) -> Self {
         let stream = TcpStream::connect(addr).await.unwrap();
-        let (sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
-        Self { addr, connection: sender }
+        Self { addr, connection: Connection::Http1(sender) }
+    }
+
+    /// Speaks HTTP/2 on a connection to the address.
+    pub(crate) async fn over_h2<S>(addr: SocketAddr, stream: S) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        Self { addr, connection: Connection::Http2(sender) }
     }
 
     /// Sends a request: `GET /path`, further headers, and a body.
     pub(crate) async fn send(&mut self, line: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
         let (method, target) = line.split_once(' ').unwrap();
-        let request = Request::builder().method(method).uri(target).header(header::HOST, "test");
+        let request = Request::builder().method(method);
+        let request = match &self.connection {
+            Connection::Http1(_) => request.uri(target).header(header::HOST, "test"),
+            Connection::Http2(_) => request.uri(format!("http://test{target}")),
+        };
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let sent = async {
-            if self.connection.ready().await.is_err() {
+            let request = request.body(Full::new(body.into())).unwrap();
+            if let Connection::Http1(sender) = &mut self.connection
+                && sender.ready().await.is_err()
+            {
                 *self = Self::connect(self.addr).await;
             }
-            let response = self.connection.send_request(request.body(Full::new(body.into())).unwrap()).await.unwrap();
+            let response = match &mut self.connection {
+                Connection::Http1(sender) => sender.send_request(request).await.unwrap(),
+                Connection::Http2(sender) => sender.send_request(request).await.unwrap(),
+            };
             let (head, body) = response.into_parts();
             let body = body.collect().await.unwrap().to_bytes();
             Answer { code: head.status, headers: head.headers, body }
