@@ -168,3 +168,17 @@ async fn what_still_runs_at_the_end_of_the_stop_is_told_so_or_cut_off() {
     assert!(reply.starts_with("HTTP/1.1 200 OK") && !reply.ends_with("0\r\n\r\n"), "{reply}");
     within(web.server.ended).await.unwrap().unwrap();
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_client_that_reads_nothing_while_there_is_something_to_read_is_given_up() {
+    let web = Web::start(ServerConfig { keepalive_timeout: HumanDuration::millis(500), ..server_config() });
+    let mut stalled = TcpStream::connect(web.addr).await.unwrap();
+    stalled.write_all(b"GET /endless HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    // One that has nothing to read may wait.
+    let mut waits = TcpStream::connect(web.addr).await.unwrap();
+    waits.write_all(b"GET /wait HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    eventually(async || closed(&web.server, "keepalive").await == 1.0).await;
+    assert_eq!(web.page.working.load(SeqCst), 1);
+    web.server.stop().await;
+}
