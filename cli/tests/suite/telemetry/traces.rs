@@ -6,9 +6,13 @@ use super::{
     hex, traceparent,
 };
 use campus_proto::standard::{ListRequest, WatchRequest};
-use campus_testkit::Postgres;
+use campus_testkit::{Postgres, eventually, within};
 use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind, status::StatusCode};
 use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 use tonic::Code;
 
 fn of_kind(spans: &[Span], kind: SpanKind) -> Vec<Span> {
@@ -254,4 +258,59 @@ async fn log_lines_of_a_call_carry_its_request_id_and_the_trace_of_its_caller_wh
         let of_caller = ended["span_id"] == PARENT;
         assert_eq!(of_caller, telemetry.is_empty(), "with a span of its own it names that: {ended}");
     }
+}
+
+/// The status of a GET over REST by a caller that traces.
+async fn get_over_rest(server: &Server, path: &str) -> String {
+    let mut socket = TcpStream::connect(server.process.rest.unwrap()).await.unwrap();
+    let trace = format!("traceparent: {}\r\ntracestate: vendor=7\r\nx-request-id: order-68\r\n", traceparent(true));
+    let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{trace}\r\n");
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    within("an answer", socket.read_to_string(&mut text)).await.unwrap();
+    text.split(' ').nth(1).unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_request_of_rest_is_told_with_its_route_and_the_call_that_it_makes_below_it() {
+    let collector = Collector::start(Manner::Takes);
+    let endpoint = format!("http://{}", collector.address);
+    let server =
+        Server::start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), ("OTEL_BSP_SCHEDULE_DELAY", "20")]);
+    let mine = || collector.got().spans.into_iter().filter(|span| hex(&span.trace_id) == TRACE).collect::<Vec<_>>();
+    let port = server.process.rest.unwrap().port().to_string();
+    server.client().await.add("1", &campus_testkit::Kind::EMPLOYEE.person(1)).await.unwrap();
+    for (path, name, route, code) in [
+        ("/v1/employees/1", "GET /v1/{name=employees/*}", Some("/v1/{name=employees/*}"), "200"),
+        ("/v1/employees/none", "GET /v1/{name=employees/*}", Some("/v1/{name=employees/*}"), "404"),
+        ("/v1/nothing", "GET", None, "404"),
+    ] {
+        let before = mine().len();
+        assert_eq!(get_over_rest(&server, path).await, code);
+        let below = if route.is_some() { 3 } else { 1 };
+        let all = async || Some(mine()).filter(|spans| spans.len() == before + below);
+        let spans = eventually("its spans arrive", all).await.split_off(before);
+        assert!(spans.iter().all(|span| span.trace_state == "vendor=7"), "{spans:?}");
+        let of_rest = |span: &&Span| attribute(&span.attributes, "http.request.method").is_some();
+        let request = spans.iter().find(of_rest).unwrap_or_else(|| panic!("{spans:?}"));
+        assert_eq!((request.name.as_str(), hex(&request.parent_span_id).as_str()), (name, PARENT));
+        assert_eq!((request.kind(), is_error(request)), (SpanKind::Server, false));
+        for (key, value) in [
+            ("http.request.method", Some("GET")),
+            ("http.route", route),
+            ("http.response.status_code", Some(code)),
+            ("url.scheme", Some("http")),
+            ("campus.request_id", Some("order-68")),
+            ("server.port", Some(port.as_str())),
+            // It names records.
+            ("url.path", None),
+        ] {
+            assert_eq!(attribute(&request.attributes, key).as_deref(), value, "{key} of {request:?}");
+        }
+        let calls = spans.iter().filter(|span| span.parent_span_id == request.span_id);
+        let calls: Vec<&str> = calls.map(|span| span.name.as_str()).collect();
+        let call = "campus.employee.v1.EmployeeService/GetEmployee";
+        assert_eq!(calls, route.map(|_| call).into_iter().collect::<Vec<_>>());
+    }
+    server.stop();
 }

@@ -54,7 +54,8 @@ impl CallSpan {
     /// Ends the span of a request that is no gRPC; one without a code was left by its client.
     pub(crate) fn end_web(self, route: Option<&WebRoute>, code: Option<StatusCode>) {
         if let Some(route) = route {
-            self.span.record("otel.name", tracing::field::display(format_args!("{} {}", route.method, route.path)));
+            // Recorded on the span of `tracing`, it would be too late for its name.
+            self.context.span().update_name(format!("{} {}", route.method, route.path));
             self.span.record("http.route", route.path.as_str());
         }
         if let Some(code) = code {
