@@ -13,7 +13,7 @@ use crate::{
     backend::{BackendError, assign},
     bind::{Bound, FieldPath, Raw},
     fault::Fault,
-    openapi::{BadExample, Document},
+    openapi::Document,
     page::Pages,
     route::{BadRoutes, Found, Route, Routes},
     stream, unary,
@@ -79,9 +79,6 @@ pub enum BuildError {
     /// Of the descriptors that are built in.
     #[error(transparent)]
     Schema(#[from] SchemaError),
-    /// Of the OpenAPI document.
-    #[error(transparent)]
-    Example(#[from] BadExample),
 }
 
 impl Gateway {
@@ -101,7 +98,7 @@ impl Gateway {
             (backend.clone(), backend.service_config(&services))
         };
         let table = Table {
-            pages: Pages::new(Document::new(&routes, &plans, schema)?),
+            pages: Pages::new(Document::new(&routes, &plans, schema)),
             cors: Cors::new(&config.cors),
             config: config.clone(),
             schemas: vec![schema, Schema::from_descriptors(campus_proto::DESCRIPTORS)?],

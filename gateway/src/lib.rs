@@ -24,6 +24,5 @@ mod web;
 
 pub use backend::{Backend, BackendError};
 pub use gateway::{BuildError, Gateway};
-pub use openapi::BadExample;
 pub use program::main;
 pub use settings::{BadOrigin, CorsConfig, Origin, RestConfig};

@@ -93,15 +93,16 @@ fn run(binary: &'static str, flags: Flags) -> Result<(), End> {
     }
     let backends = settings.backends().map_err(|error| End::usage(&error))?;
     let schema = schema(settings.gateway.descriptors.as_deref())?;
-    let gateway = Gateway::new(schema, &backends, &settings.rest).map_err(|error| End::usage(&error))?;
     let info = build_info(binary);
     let observer = Observer::start(&settings.log, &settings.telemetry, &info);
     let mut observer = observer.map_err(|error| End { message: error.to_string(), code: error.exit_code() })?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let served = match runtime {
-        Ok(runtime) => runtime.block_on(serve(&settings, gateway, info, &mut observer)),
-        Err(error) => Err(End::internal(&error)),
-    };
+    // It has something to say in the log.
+    let gateway = Gateway::new(schema, &backends, &settings.rest).map_err(|error| End::usage(&error));
+    let served = gateway.and_then(|gateway| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| End::internal(&error))?;
+        runtime.block_on(serve(&settings, gateway, info, &mut observer))
+    });
     observer.stop();
     served
 }

@@ -14,6 +14,7 @@ mod browser;
 mod contract;
 mod drain;
 mod flow;
+mod foreign;
 mod http;
 mod mask;
 mod openapi;
