@@ -61,6 +61,8 @@ pub(crate) struct Plan {
     pub(crate) etag_of_request: Option<FieldPath>,
     /// The number of the field of the reply that holds its etag.
     pub(crate) etag_of_reply: Option<u32>,
+    /// The field of the request that makes a record that is not there no error (AIP-134, AIP-135).
+    pub(crate) allow_missing: Option<FieldPath>,
     /// The field of the request that tells a repetition from a second request (AIP-155).
     pub(crate) request_id: Option<FieldPath>,
     /// Where a stream says how far it has come.
@@ -151,6 +153,7 @@ impl Plan {
             raw: route.raw(),
             etag_of_request: of_body.or_else(|| text("etag")),
             etag_of_reply: of_reply.map(|field| field.number),
+            allow_missing: text("allow_missing"),
             request_id: text("request_id"),
             resume: stream::Resume::of(route.method),
         }

@@ -9,7 +9,7 @@ mod query;
 mod system;
 mod violation;
 
-use campus_schema::{JsonError, JsonOptions, Malformed, wire};
+use campus_schema::{JsonError, JsonOptions, Malformed, MessageType, Value, wire};
 
 use self::system::System;
 pub use self::{
@@ -20,13 +20,15 @@ pub use self::{
 use crate::route::{Body, Captured, Route, decode};
 
 /// What path and query say, ready to be joined with a body: once for a call, however many messages it sends.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Bound {
     wire: Vec<u8>,
     /// Whether a field inside of another message is set.
     nested: bool,
     /// Whether the query says what the update mask is.
     masked: bool,
+    /// What a header says: its name, and the field.
+    said: Vec<(&'static str, FieldPath)>,
     system: System,
 }
 
@@ -41,6 +43,27 @@ impl Bound {
     /// What a header says of a field; it has the last word.
     pub(crate) fn put(&mut self, field: &FieldPath, text: &str) -> Result<(), String> {
         field.put(text, self)
+    }
+
+    /// What a header says of a text field of the request; neither query nor body may say otherwise.
+    pub(crate) fn say(
+        &mut self,
+        (header, request): (&'static str, MessageType),
+        field: &FieldPath,
+        text: &str,
+    ) -> Result<(), String> {
+        if let Some(Value::Str(before)) = field.get(request, &self.wire)
+            && before != text
+        {
+            return Err(format!("says {text:?}, and {field} in the query {before:?}; send one of them"));
+        }
+        self.said.push((header, field.clone()));
+        field.put(text, self)
+    }
+
+    /// Whether a field of the request is set and not at its default.
+    pub(crate) fn has(&self, request: MessageType, field: &FieldPath) -> bool {
+        field.get(request, &self.wire).is_some()
     }
 }
 
@@ -103,13 +126,27 @@ impl Route {
         Ok(())
     }
 
-    /// What the body says may repeat the path, as it does when a record is sent back, but not contradict it.
+    /// What the body says may repeat the path, as it does when a record is sent back, but not contradict it; nor what a
+    /// header says.
     fn contradictions(&self, bound: &Bound, body: &[u8]) -> Result<(), Violations> {
+        let input = self.method.input;
+        // A message may have been bound in several pieces.
+        let whole =
+            if bound.nested { input.canonical(&bound.wire).map_err(|fault| of_wire(&fault))? } else { Vec::new() };
+        let known = if bound.nested { &whole } else { &bound.wire };
         let mut faults = Violations::default();
         for (_, field) in &self.variables {
-            let said = field.get(self.method.input, body);
-            if said.is_some_and(|said| field.get(self.method.input, &bound.wire) != Some(said)) {
+            let said = field.get(input, body);
+            if said.is_some_and(|said| field.get(input, known) != Some(said)) {
                 faults.add(Place::Body, field.to_string(), "is another one than in the path; leave it out".to_owned());
+            }
+        }
+        for (header, field) in &bound.said {
+            if let (Some(Value::Str(here)), Some(Value::Str(there))) = (field.get(input, body), field.get(input, known))
+                && here != there
+            {
+                let problem = format!("is {here:?}, and {header} says {there:?}; send one of them");
+                faults.add(Place::Body, field.to_string(), problem);
             }
         }
         faults.or(())

@@ -32,8 +32,10 @@ use crate::{
     fault::Fault,
     gateway::{Exchange, Gateway, Plan},
     grpc, request,
+    route::Route,
     web::{
         coding::{Coding, Packer},
+        condition,
         deadline::Time,
         metadata,
     },
@@ -61,7 +63,8 @@ async fn begin(exchange: Exchange, asked: Option<Time>) -> Result<Response<Body>
     if route.method.server_streaming && !plan.raw.reply && accepted.is_none() {
         return Err(answer::not_acceptable(&OFFERED));
     }
-    take_up(plan, &head.headers, &mut bound)?;
+    condition::of_stream(&head.method, &head.headers)?;
+    take_up((route, plan), &head.headers, &mut bound)?;
     let form = answer::Form::new((&gateway, route, plan), &bound, &head);
     // A record is one line in every form.
     let options = JsonOptions { indent: None, ..bound.json_options(JsonOptions::default()) };
@@ -108,10 +111,14 @@ async fn begin(exchange: Exchange, asked: Option<Time>) -> Result<Response<Body>
 }
 
 /// Goes on where `Last-Event-ID` says.
-fn take_up(plan: &Plan, headers: &HeaderMap, bound: &mut Bound) -> Result<(), Fault> {
-    let (Some(resume), Some(id)) = (&plan.resume, headers.get("last-event-id")) else { return Ok(()) };
-    let id = str::from_utf8(id.as_bytes()).map_err(|_| Fault::header("Last-Event-ID", "is not valid UTF-8"))?;
-    bound.put(&resume.request, id).map_err(|problem| Fault::header("Last-Event-ID", problem))
+fn take_up((route, plan): (&Route, &Plan), headers: &HeaderMap, bound: &mut Bound) -> Result<(), Fault> {
+    let Some(id) = headers.get("last-event-id").filter(|_| route.method.server_streaming) else { return Ok(()) };
+    let refused = |problem: &str| Fault::header("Last-Event-ID", problem);
+    let resume = plan.resume.as_ref().ok_or_else(|| {
+        refused("this stream has no ids and cannot go on where it broke; leave the header out to have all of it")
+    })?;
+    let id = str::from_utf8(id.as_bytes()).map_err(|_| refused("is not valid UTF-8"))?;
+    bound.put(&resume.request, id).map_err(|problem| refused(&problem))
 }
 
 /// What has come of the stream when its head is sent.

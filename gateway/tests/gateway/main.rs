@@ -10,6 +10,7 @@
 
 mod bind;
 mod browser;
+mod condition;
 #[path = "../contract/mod.rs"]
 mod contract;
 mod drain;
