@@ -12,10 +12,7 @@ use serde_json::{Map, Value, json};
 use tonic::{Code, Status, body::Body};
 use tonic_types::{ErrorDetails, StatusExt, pb};
 
-use crate::{bind::Violations, code, web::condition::Under};
-
-/// `domain` of the `ErrorInfo` that the gateway itself makes.
-const DOMAIN: &str = "campus";
+use crate::{bind::Violations, code, trouble::DOMAIN, web::condition::Under};
 
 /// Why a request has no answer.
 #[derive(Debug)]

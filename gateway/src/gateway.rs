@@ -16,7 +16,7 @@ use crate::{
     openapi::Document,
     page::Pages,
     route::{BadRoutes, Found, Route, Routes},
-    stream, unary,
+    stream, trouble, unary,
     web::{cors, cors::Cors},
 };
 
@@ -269,7 +269,7 @@ impl Gateway {
         let table = &self.table;
         let known = table.routes.all().get(route).zip(table.plans.get(route));
         let way = known.and_then(|(route, plan)| Some((route, plan, self.channels.get(plan.backend)?)));
-        way.ok_or_else(|| Status::internal("a route without a plan or a backend").into())
+        way.ok_or_else(|| trouble::bad_reply("a route without a plan or a backend").into())
     }
 
     async fn answer(self: Arc<Self>, purpose: Purpose, head: request::Parts, body: WebBody) -> Response<Body> {

@@ -19,6 +19,7 @@ mod request;
 pub mod route;
 mod settings;
 mod stream;
+mod trouble;
 mod unary;
 mod web;
 

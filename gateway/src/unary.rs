@@ -3,21 +3,20 @@
 use std::time::Instant;
 
 use http::Response;
-use tonic::{Status, body::Body};
+use tonic::body::Body;
 
 use crate::{
     answer::{Form, JSON, failed, not_acceptable},
     fault::Fault,
     gateway::Exchange,
-    grpc, request,
+    grpc, request, trouble,
     web::{accept, condition, deadline::Time, metadata},
 };
 
 /// Answers a request within its time.
 pub(crate) async fn answer(exchange: Exchange) -> Result<Response<Body>, Fault> {
     let time = Time::of(&exchange.head.headers, &exchange.gateway.table.config)?;
-    let late = |_| Fault::from(Status::deadline_exceeded("the time of the request was over before it was answered"));
-    tokio::time::timeout(time.whole, in_time(exchange, time)).await.unwrap_or_else(|over| Err(late(over)))
+    tokio::time::timeout(time.whole, in_time(exchange, time)).await.unwrap_or_else(|_| Err(trouble::late().into()))
 }
 
 async fn in_time(exchange: Exchange, time: Time) -> Result<Response<Body>, Fault> {

@@ -16,8 +16,7 @@ use campus_schema::JsonOptions;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 use tokio::{sync::oneshot, time};
-use tonic::{Code, Status, body::Body};
-use tower::Service;
+use tonic::{Code, body::Body};
 
 use self::{
     format::Format,
@@ -33,6 +32,7 @@ use crate::{
     gateway::{Exchange, Gateway, Plan},
     grpc, request,
     route::Route,
+    trouble,
     web::{
         coding::{Coding, Packer},
         condition,
@@ -50,8 +50,7 @@ const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 pub(crate) async fn answer(exchange: Exchange) -> Result<Response<Body>, Fault> {
     let asked = Time::asked(&exchange.head.headers, &exchange.gateway.table.config)?;
     let Some(time) = asked else { return begin(exchange, None).await };
-    let late = |_| Fault::from(Status::deadline_exceeded("the time of the request was over before it was answered"));
-    time::timeout(time.whole, begin(exchange, asked)).await.unwrap_or_else(|over| Err(late(over)))
+    time::timeout(time.whole, begin(exchange, asked)).await.unwrap_or_else(|_| Err(trouble::late().into()))
 }
 
 async fn begin(exchange: Exchange, asked: Option<Time>) -> Result<Response<Body>, Fault> {
@@ -82,7 +81,7 @@ async fn begin(exchange: Exchange, asked: Option<Time>) -> Result<Response<Body>
             Err(failed) => Err(blamed(&mut upload, failed).await),
         };
     }
-    let opened = async { grpc::opened(channel.clone().call(request).await?) };
+    let opened = async { grpc::opened(grpc::sent(channel, request).await?) };
     let (metadata, body) = match opened.await {
         Ok(opened) => opened,
         Err(failed) => return Err(blamed(&mut upload, failed).await),

@@ -62,7 +62,10 @@ async fn it_is_ready_once_its_backend_is_and_says_503_until_then() {
     let gateway = Process::start(&mut command);
     let mut client = Client::connect(gateway.rest.unwrap()).await;
     let answer = client.send("GET /v1/employees", &[("grpc-timeout", "2S")], "").await;
-    assert_eq!((answer.fault().0, answer.fault().1), (503, "UNAVAILABLE".to_owned()), "{answer:?}");
+    assert_eq!(answer.fault(), (503, "UNAVAILABLE".to_owned(), "BACKEND_UNAVAILABLE".to_owned()), "{answer:?}");
+    // Where the servers are is for the log.
+    assert!(!answer.text().contains("127.0.0.1") && !answer.text().contains("static:"), "{answer:?}");
+    assert!(answer.text().contains("google.rpc.RetryInfo") && answer.header("retry-after") == "1", "{answer:?}");
     let (code, text) = admin_get(gateway.admin, "/readyz").await;
     assert!(code == 503 && text.contains(&format!("backend static:///{port}")), "{text}");
     let _campus = Campus::start_with(&PARTS, |settings| settings.server.listen = port.into());
@@ -70,6 +73,10 @@ async fn it_is_ready_once_its_backend_is_and_says_503_until_then() {
     // Each event loop finds the way for itself.
     let served = async || (client.get("/v1/employees").await.code == 200).then_some(());
     eventually("an answer of the backend", served).await;
+    drop(client);
+    let log = gateway.stop().log;
+    let told = log.iter().any(|line| line.contains("no answer of its backend") && line.contains(&port.to_string()));
+    assert!(told, "{log:#?}");
 }
 
 #[tokio::test]
