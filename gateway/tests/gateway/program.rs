@@ -75,6 +75,9 @@ async fn it_is_ready_once_its_backend_is_and_says_503_until_then() {
     eventually("an answer of the backend", served).await;
     drop(client);
     let log = gateway.stop().log;
+    let not_ready: Vec<&String> = log.iter().filter(|line| line.contains("has not been reached yet")).collect();
+    // It may have been connecting for a while before.
+    assert!(not_ready.len() <= 2 && not_ready.last().unwrap().contains("Connection refused"), "{log:#?}");
     let told = log.iter().any(|line| line.contains("no answer of its backend") && line.contains(&port.to_string()));
     assert!(told, "{log:#?}");
 }
@@ -98,9 +101,22 @@ async fn several_backends_have_the_services_they_name_and_one_the_rest() {
 fn what_cannot_be_is_refused_in_one_line_before_a_port_is_bound() {
     let dir = tempfile::tempdir().unwrap();
     let employee = "campus.employee.v1.EmployeeService";
+    let empty = dir.path().join("empty.binpb");
+    std::fs::write(&empty, "").unwrap();
     for (settings, line) in [
-        ("", "no backend is given"),
-        ("[gateway]\nbackends = \"nowhere\"", "setting gateway.backends is \"nowhere\": "),
+        ("", "setting gateway.backends is []: calls need somewhere to go; give --backend dns:///my-service:50051, or"),
+        (
+            "[gateway]\nbackends = \"nowhere\"",
+            "setting gateway.backends is \"nowhere\": \"nowhere\" has no port, as in ",
+        ),
+        (
+            "[gateway]\nbackends = \"in-process:rest\"",
+            "setting gateway.backends is \"in-process:rest\": there are no servers in this process",
+        ),
+        (
+            &format!("[gateway]\ndescriptors = {empty:?}\nbackends = \"static:///127.0.0.1:1\""),
+            "empty.binpb\": it has no services",
+        ),
         (
             "[gateway]\nbackends = [{ target = \"static:///127.0.0.1:1\", services = [\"campus.employee.v1.EmployeService\"] }]",
             "did you mean campus.employee.v1.EmployeeService?",
