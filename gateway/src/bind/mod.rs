@@ -19,6 +19,9 @@ pub use self::{
 };
 use crate::route::{Body, Captured, Route, decode};
 
+/// What some programs begin a text with (RFC 8259, 8.1: it may be passed over).
+const BOM: char = '\u{feff}';
+
 /// What path and query say, ready to be joined with a body: once for a call, however many messages it sends.
 #[derive(Clone, Debug, Default)]
 pub struct Bound {
@@ -105,11 +108,15 @@ impl Route {
     fn append(&self, bound: &Bound, body: &[u8], out: &mut Vec<u8>) -> Result<(), Violations> {
         let start = out.len();
         let text = str::from_utf8(body).map_err(|_| Violations::one(Place::Body, "", "is not valid UTF-8"))?;
+        let text = text.strip_prefix(BOM).unwrap_or(text);
         let empty = text.trim_ascii().is_empty();
         match self.body {
             _ if empty => {}
             Body::None => return Err(Violations::one(Place::Body, "", "is not expected: this method takes none")),
-            Body::All => self.method.input.read_json(text, out).map_err(|fault| of_json(None, fault))?,
+            Body::All => {
+                let input = self.method.input;
+                input.read_json(text, out).map_err(|fault| of_whole(input, text, fault))?;
+            }
             Body::Field(field) => field.read_json(text, out).map_err(|fault| of_json(Some(field.json_name), fault))?,
         }
         if !empty {
@@ -190,8 +197,29 @@ fn of_json(inside: Option<&str>, fault: JsonError) -> Violations {
         Some(field) => format!("{field}.{path}"),
         None => path,
     };
-    let place = if line == 0 { String::new() } else { format!(" (line {line} column {column})") };
-    Violations::one(Place::Body, &path, &format!("{message}{place}"))
+    let at = Some((line, column)).filter(|_| line > 0);
+    Violations::one(Place::Body, &path, &message).map(|violation| Violation { at, ..violation })
+}
+
+/// The same of a body that is the whole request. Who sends a record as it is stored has left out what is around it.
+fn of_whole(request: MessageType, text: &str, fault: JsonError) -> Violations {
+    let mut messages = request.fields().iter().filter(|field| field.message().is_some() && !field.repeated);
+    let only = messages.next().filter(|_| messages.next().is_none());
+    let Some((field, inner)) = only.and_then(|field| Some((field, field.message()?))) else {
+        return of_json(None, fault);
+    };
+    let sent: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).unwrap_or_default();
+    let is_inner = sent.keys().all(|key| inner.field(key).is_some());
+    if sent.is_empty() || !is_inner || sent.keys().all(|key| request.field(key).is_some()) {
+        return of_json(None, fault);
+    }
+    let message = format!(
+        "is a field of {}, which is the field {} of this body; did you mean {{\"{}\": {{…}}}}?",
+        inner.full_name(),
+        field.json_name,
+        field.json_name
+    );
+    of_json(None, JsonError { message, ..fault })
 }
 
 fn of_wire(fault: &Malformed) -> Violations {

@@ -116,6 +116,8 @@ async fn a_path_that_leads_nowhere_names_the_nearest_that_does() {
     let answer = client.get("/v1/employes:stream").await;
     assert_eq!(answer.fault(), (404, "NOT_FOUND".to_owned(), "UNKNOWN_PATH".to_owned()));
     assert!(answer.message().contains("did you mean /v1/employees:stream?"), "{}", answer.message());
+    let answer = client.get("/v1/employees/").await;
+    assert!(answer.message().contains("did you mean /v1/employees?"), "{}", answer.message());
     assert_eq!(client.send("OPTIONS /nothing", &[], "").await.code, 404);
 }
 
