@@ -95,6 +95,10 @@ async fn several_backends_have_the_services_they_name_and_one_the_rest() {
     let mut client = Client::connect(gateway.rest.unwrap()).await;
     assert_eq!(client.get("/v1/employees").await.code, 200);
     assert_eq!(client.get("/v1/students").await.fault().0, 501);
+    for backend in [&one, &other] {
+        let calls = format!("campus_client_calls_total{{target=\"static:///{}\"}}", backend.grpc);
+        assert_eq!(metric(gateway.admin, &calls).await, 1.0, "{calls}");
+    }
 }
 
 #[test]
