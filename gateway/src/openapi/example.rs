@@ -84,11 +84,11 @@ fn of_message(message: MessageType, of: Of, schema: Schema, depth: usize) -> Opt
         "google.protobuf.ListValue" => json!(["value"]),
         "google.protobuf.Any" => return None,
         "google.rpc.Status" => json!({ "code": 5, "message": "there is no such record" }),
-        name if name.starts_with("google.protobuf.") && name.ends_with("Value") => {
-            return kind(message.fields().first()?.kind, of, schema, depth);
-        }
-        _ if depth > DEPTH => return None,
-        _ => object(message, of, schema, depth),
+        _ => match wrapped(Kind::Message(message)) {
+            Some(value) => return kind(value, of, schema, depth),
+            None if depth > DEPTH => return None,
+            None => object(message, of, schema, depth),
+        },
     })
 }
 
@@ -110,10 +110,7 @@ pub(super) fn plain(field: &Field, parent: Option<MessageType>, schema: Schema) 
 
 /// The same as an example of the document, which is what the schema of the kind describes.
 pub(super) fn described(kind: Kind, text: &str) -> Value {
-    match kind {
-        Kind::Message(wrapper) if wrapper.full_name().ends_with("Value") && !is_json(kind) => {
-            wrapper.fields().first().map_or_else(|| text.into(), |field| described(field.kind, text))
-        }
+    match wrapped(kind).unwrap_or(kind) {
         Kind::Bool
         | Kind::Int32
         | Kind::Sint32
@@ -124,6 +121,14 @@ pub(super) fn described(kind: Kind, text: &str) -> Value {
         | Kind::Double => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
         _ => text.into(),
     }
+}
+
+/// What is in a wrapper.
+pub(super) fn wrapped(kind: Kind) -> Option<Kind> {
+    let Kind::Message(message) = kind else { return None };
+    let name = message.full_name();
+    let is_wrapper = name.starts_with("google.protobuf.") && name.ends_with("Value") && !is_json(kind);
+    message.fields().first().filter(|_| is_wrapper).map(|field| field.kind)
 }
 
 /// Whether a path and a query have JSON for it.

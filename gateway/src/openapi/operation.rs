@@ -48,7 +48,7 @@ impl Parameter {
         let mut described = json!({
             "name": self.name,
             "in": "query",
-            "schema": schemas.field(self.field),
+            "schema": schemas.parameter(self.field),
             "description": comment.unwrap_or_default(),
         });
         if let Some(object) = described.as_object_mut() {
@@ -159,10 +159,8 @@ impl Operation<'_> {
             }
             if let Some(object) = described.as_object_mut() {
                 object.insert("description".to_owned(), text.trim().into());
-                let own =
-                    |field: &&Field| parameter.whole && field.kind != Kind::String && !example::is_json(field.kind);
-                if let Some(field) = parameter.field.filter(own) {
-                    object.insert("schema".to_owned(), schemas.field(field));
+                if let Some(field) = parameter.field.filter(|field| parameter.whole && field.kind != Kind::String) {
+                    object.insert("schema".to_owned(), schemas.parameter(field));
                     object.insert("example".to_owned(), example::described(field.kind, &parameter.example));
                 }
             }

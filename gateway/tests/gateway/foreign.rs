@@ -47,7 +47,7 @@ async fn every_kind_of_rule_body_and_path_variable_is_described_with_examples_th
         "get /custom/{name}",
         "post /custom/{name}",
         "post /foreign.v1.Paths/Report",
-        "post /foreign.v1.Plain/Known",
+        "post /foreign.v1.Plain/EachKnown",
         "get /json/{struct}/{value}/{list}",
     ] {
         assert!(names.contains(&name), "{name} is not in {names:#?}");
