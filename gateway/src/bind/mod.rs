@@ -26,8 +26,8 @@ const BOM: char = '\u{feff}';
 #[derive(Clone, Debug, Default)]
 pub struct Bound {
     wire: Vec<u8>,
-    /// Whether a field inside of another message is set.
-    nested: bool,
+    /// How many fields inside of other messages are set.
+    nested: usize,
     /// Whether the query says what the update mask is.
     masked: bool,
     /// What a header says: its name, and the field.
@@ -124,7 +124,7 @@ impl Route {
             self.fill_mask(bound, text, out);
         }
         out.extend_from_slice(&bound.wire);
-        if bound.nested {
+        if bound.nested > 0 {
             let whole = out.get(start..).unwrap_or_default();
             let whole = self.method.input.canonical(whole).map_err(|fault| of_wire(&fault))?;
             out.truncate(start);
@@ -137,10 +137,10 @@ impl Route {
     /// header says.
     fn contradictions(&self, bound: &Bound, body: &[u8]) -> Result<(), Violations> {
         let input = self.method.input;
-        // A message may have been bound in several pieces.
-        let whole =
-            if bound.nested { input.canonical(&bound.wire).map_err(|fault| of_wire(&fault))? } else { Vec::new() };
-        let known = if bound.nested { &whole } else { &bound.wire };
+        // What is in one message may have been bound in several pieces.
+        let pieces = bound.nested > 1;
+        let whole = if pieces { input.canonical(&bound.wire).map_err(|fault| of_wire(&fault))? } else { Vec::new() };
+        let known = if pieces { &whole } else { &bound.wire };
         let mut faults = Violations::default();
         for (_, field) in &self.variables {
             let said = field.get(input, body);
