@@ -11,10 +11,12 @@
 mod abort;
 mod bind;
 mod browser;
+mod condition;
 #[path = "../contract/mod.rs"]
 mod contract;
 mod drain;
 mod flow;
+mod foreign;
 mod heads;
 mod http;
 mod mask;

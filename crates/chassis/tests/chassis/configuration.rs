@@ -233,6 +233,7 @@ fn a_value_that_makes_no_sense_is_refused_by_its_full_name_with_what_is_possible
         ("server.max_unary_calls", "0", "is 0: 1 to 268435456 must be allowed"),
         ("server.max_stream_calls", "0", "is 0: 1 to 268435456 must be allowed"),
         ("server.max_web_requests", "0", "is 0: 1 to 268435456 must be allowed"),
+        ("server.max_body_pause", "0s", "is \"0s\": at least 1ms is needed"),
         ("server.max_buffered", "1KiB", "is \"1KiB\": at least 1MiB is needed"),
         (
             "server.name",
