@@ -139,13 +139,15 @@ impl Life {
 
     /// Counts why a connection ends, when it does.
     fn count_end(&self, opened: &Opened) {
-        let (shared, endpoint) = (Arc::clone(&self.endpoint.shared), Arc::downgrade(&self.endpoint));
+        let (shared, endpoint) = (Arc::downgrade(&self.endpoint.shared), Arc::downgrade(&self.endpoint));
         let mut progress = opened.progress.clone();
         tokio::spawn(async move {
             let parting = parting(&mut progress, |progress| !matches!(progress, Progress::Open)).await;
             let is_removed = endpoint.upgrade().is_none_or(|endpoint| endpoint.condition().phase == Phase::Draining);
             let label = parting.map_or("unknown", |parting| parting.label);
-            shared.figures.disconnected(if is_removed { "subchannel shutdown" } else { label });
+            if let Some(shared) = shared.upgrade() {
+                shared.figures.disconnected(if is_removed { "subchannel shutdown" } else { label });
+            }
         });
     }
 
