@@ -1,15 +1,17 @@
 //! `channel`: who is behind a target, and how calls get there.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use campus_client::{Channel, Dump, EndpointDump, Phase, State};
 use clap::Args;
 use console::Term;
+use csv::Writer;
 use http::uri::PathAndQuery;
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    calls::{Caller, within},
+    calls::Caller,
+    commands::interrupted,
     connect::Server,
     context::ClientArgs,
     failure::{Failure, exit},
@@ -18,8 +20,10 @@ use crate::{
     terminal,
 };
 
-/// How long servers have to be connected to before they are shown as they are.
-const SETTLE: Duration = Duration::from_secs(5);
+/// How long servers have to be connected to and called before they are shown as they are, if nothing else is said.
+const LIMIT: Duration = Duration::from_secs(5);
+/// Who takes longer than this is named.
+const PATIENCE: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 const SHOW_EVERY: Duration = Duration::from_secs(1);
 
@@ -45,23 +49,23 @@ pub(crate) struct ChannelArgs {
 /// If there is no such target, or no server of it can be called.
 pub(crate) async fn run(args: &ChannelArgs, client: &ClientArgs) -> Result<(), Failure> {
     let server = Server::new(args.target.as_deref().unwrap_or(&client.server), &client.tls)?;
-    let channel = server.channel(client.timeout, Some(String::new()));
+    let channel = server.channel(client.timeout, Some(String::new()))?;
     let format = Format::or_default(client.output, Format::Json);
     let caller = Caller::new(server.over(channel.clone()), client.compress);
+    let limit = client.timeout.unwrap_or(LIMIT);
+    let mut is_shown = false;
     loop {
         let look = async {
-            settle(&channel).await;
-            for _ in 0..args.calls {
-                let path = PathAndQuery::from_static(health::CHECK);
-                // That it fails is seen in what is shown.
-                drop(caller.unary(&path, &health::Request::default(), within(client.timeout.or(Some(SETTLE)))).await);
-            }
+            let until = Instant::now() + limit;
+            settle(&channel, until, limit).await;
+            call(&channel, &caller, args.calls, until, limit).await;
             channel.dump()
         };
         let dump = tokio::select! {
             dump = look => dump,
-            _ = tokio::signal::ctrl_c() => return Ok(()),
+            _ = tokio::signal::ctrl_c() => return if is_shown { Ok(()) } else { Err(interrupted()) },
         };
+        is_shown = true;
         let text = text(&dump, format)?;
         if !args.watch {
             print(&text)?;
@@ -78,18 +82,41 @@ pub(crate) async fn run(args: &ChannelArgs, client: &ClientArgs) -> Result<(), F
     }
 }
 
-/// Waits until it is known of each server whether it can be called.
-async fn settle(channel: &Channel) {
+/// Waits until it is known of each server whether it can be called. Says whom it waits for.
+async fn settle(channel: &Channel, until: Instant, limit: Duration) {
     channel.connect();
-    let until = Instant::now() + SETTLE;
-    let is_open = |endpoint: &EndpointDump| matches!(endpoint.phase, Phase::Idle | Phase::Connecting);
+    let mut say_at = Some(Instant::now() + PATIENCE);
     loop {
         let dump = channel.dump();
         let is_settled = dump.resolver.lookups > 0 || dump.resolver.confirmed_seconds_ago.is_some();
-        if is_settled && !dump.endpoints.iter().any(is_open) || Instant::now() >= until {
+        let open = dump.endpoints.iter().filter(|it| matches!(it.phase, Phase::Idle | Phase::Connecting));
+        let open: Vec<_> = open.map(|endpoint| endpoint.address.as_str()).collect();
+        if is_settled && open.is_empty() || Instant::now() >= until {
             return;
         }
+        if say_at.take_if(|at| Instant::now() >= *at).is_some() {
+            let whom = if is_settled { open.join(", ") } else { format!("the addresses of {}", dump.target) };
+            terminal::say(&format!("waiting up to {limit:?} for {}", terminal::printable(&whom)));
+        }
         sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Sends health checks as long as there is somebody to send them to.
+async fn call(channel: &Channel, caller: &Caller, calls: u32, until: Instant, limit: Duration) {
+    let path = PathAndQuery::from_static(health::CHECK);
+    for made in 0..calls {
+        if channel.state() != State::Ready {
+            return;
+        }
+        if Instant::now() >= until {
+            terminal::say(&format!(
+                "{made} of {calls} calls were made within {limit:?}; --timeout says how long it may take"
+            ));
+            return;
+        }
+        // That it fails is seen in what is shown.
+        drop(caller.unary(&path, &health::Request::default(), Some(until)).await);
     }
 }
 
@@ -99,26 +126,24 @@ fn text(dump: &Dump, format: Format) -> Result<String, Failure> {
         Format::Table => table(dump)?,
         Format::Json => format!("{:#}\n", serde_json::to_value(dump).map_err(bad)?),
         Format::Ndjson => format!("{}\n", serde_json::to_value(dump).map_err(bad)?),
-        Format::Csv => {
-            let titles = COLUMNS.map(|(title, ..)| title.to_lowercase().replace(' ', "_")).join(",");
-            let rows = dump
-                .endpoints
-                .iter()
-                .map(|endpoint| format!("{}\n", COLUMNS.map(|(_, cell, _)| quoted(&cell(endpoint))).join(",")));
-            format!("{titles}\n{}", rows.collect::<String>())
-        }
+        Format::Csv => csv(dump).map_err(|error| Failure::new(exit::INTERNAL, error.to_string()))?,
     })
 }
 
-/// A cell of CSV (RFC 4180).
-fn quoted(cell: &str) -> String {
-    if cell.contains([',', '"', '\n']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.to_owned() }
+fn csv(dump: &Dump) -> io::Result<String> {
+    let mut out = Writer::from_writer(Vec::new());
+    out.write_record(COLUMNS.map(|(title, ..)| title.to_lowercase().replace(' ', "_")))?;
+    for endpoint in &dump.endpoints {
+        out.write_record(COLUMNS.map(|(_, cell, _)| terminal::printable(&cell(endpoint))))?;
+    }
+    let bytes = out.into_inner().map_err(csv::IntoInnerError::into_error)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Title, what stands there, and whether that is a number.
 type Cell = (&'static str, fn(&EndpointDump) -> String, bool);
 
-const COLUMNS: [Cell; 10] = [
+const COLUMNS: [Cell; 11] = [
     ("Address", |endpoint| endpoint.address.clone(), false),
     ("State", |endpoint| if endpoint.is_ejected { "ejected".to_owned() } else { endpoint.phase.to_string() }, false),
     ("Seconds", |endpoint| format!("{:.0}", endpoint.seconds), true),
@@ -128,6 +153,7 @@ const COLUMNS: [Cell; 10] = [
     ("Latency ms", |endpoint| endpoint.latency_ms.map(|ms| format!("{ms:.2}")).unwrap_or_default(), true),
     ("Weight", |endpoint| format!("{:.2}", endpoint.weight), true),
     ("Ejections", |endpoint| endpoint.ejections.to_string(), true),
+    ("Held back", |endpoint| endpoint.held_back.clone().unwrap_or_default(), false),
     ("Last error", |endpoint| endpoint.last_error.clone().unwrap_or_default(), false),
 ];
 

@@ -11,12 +11,17 @@ use std::{
 };
 
 use campus_client::{Channel, PoolConfig, Target, Tls};
+use campus_schema::SchemaError;
 use http::{Request, Response};
+use serde_json::json;
 use tokio::time::timeout;
 use tonic::{Status, body::Body, codegen::Service};
 
 pub(crate) use self::tls::TlsArgs;
-use crate::failure::Failure;
+use crate::{
+    failure::{Failure, exit},
+    kind,
+};
 
 /// What calls go over. What is in the way of TLS is told in words.
 #[derive(Clone)]
@@ -57,15 +62,20 @@ impl Server {
     }
 
     /// A channel, which connects when it is used; it asks servers for their health if a service is named for that.
-    pub(crate) fn channel(&self, within: Option<Duration>, health_service: Option<String>) -> Channel {
+    ///
+    /// # Errors
+    /// If the contract of this build has a fault.
+    pub(crate) fn channel(&self, within: Option<Duration>, health_service: Option<String>) -> Result<Channel, Failure> {
         let limit = within.map_or(CONNECT_TIMEOUT, |within| within.min(CONNECT_TIMEOUT));
         // Calls have a deadline of the command line, and streams may have none.
         let builder = Channel::to(self.target.clone()).default_deadline(None);
         let builder = builder.pool(PoolConfig { connect_timeout: limit, health_service, ..PoolConfig::default() });
-        match &self.tls {
+        let builder =
+            builder.service_config(&reads().map_err(|error| fault(&error))?).map_err(|error| fault(&error))?;
+        Ok(match &self.tls {
             Some(tls) => builder.tls(tls.clone()).build(),
             None => builder.build(),
-        }
+        })
     }
 
     /// Calls over a channel of its own.
@@ -78,13 +88,27 @@ impl Server {
     /// # Errors
     /// If nobody listens there, or not in this way.
     pub(crate) async fn connect(&self, within: Option<Duration>) -> Result<Transport, Failure> {
-        let channel = self.channel(within, None);
+        let channel = self.channel(within, None)?;
         let late = |_| Err(Status::unavailable("no connection in time"));
         match timeout(within.unwrap_or(CONNECT_TIMEOUT * 2), channel.ready()).await.unwrap_or_else(late) {
             Ok(()) => Ok(self.over(channel)),
             Err(status) => Err(trouble::no_connection(self, &status).await),
         }
     }
+}
+
+/// gRPC's service config: what only reads is asked of another server, if there is one, where one stands still.
+fn reads() -> Result<String, SchemaError> {
+    let services = kind::schema()?.services();
+    let methods = services.iter().flat_map(|service| service.methods.iter().map(move |method| (service, method)));
+    let reads = methods.filter(|(_, method)| method.only_reads);
+    let names: Vec<_> = reads.map(|(of, method)| json!({ "service": of.full_name, "method": method.name })).collect();
+    let hedging = json!({ "maxAttempts": 3, "hedgingDelay": "0.5s", "nonFatalStatusCodes": ["UNAVAILABLE"] });
+    Ok(json!({ "methodConfig": [{ "name": names, "hedgingPolicy": hedging }] }).to_string())
+}
+
+fn fault(error: &dyn std::error::Error) -> Failure {
+    Failure::new(exit::INTERNAL, format!("fault in this build: {error}"))
 }
 
 impl Service<Request<Body>> for Transport {
@@ -105,7 +129,6 @@ impl Service<Request<Body>> for Transport {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::exit;
 
     #[test]
     fn a_server_has_tls_when_it_or_a_flag_says_so() {

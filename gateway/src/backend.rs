@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use campus_client::{BadServiceConfig, BadTarget, Channel, Metrics, Tls};
-use campus_schema::{HttpRule, Method, Schema, Service};
+use campus_client::{BadServiceConfig, BadTarget, Channel, Metrics, ServiceConfig, Tls};
+use campus_schema::{Schema, Service};
 use serde_json::json;
 
 /// Servers that have some of the services.
@@ -12,6 +12,7 @@ pub struct Backend {
     target: String,
     services: Option<Vec<String>>,
     tls: Option<Tls>,
+    service_config: Option<String>,
 }
 
 impl Backend {
@@ -21,7 +22,7 @@ impl Backend {
     /// If the text names no target.
     pub fn new(target: &str) -> Result<Self, BadTarget> {
         drop(Channel::builder(target)?);
-        Ok(Self { target: target.to_owned(), services: None, tls: None })
+        Ok(Self { target: target.to_owned(), services: None, tls: None, service_config: None })
     }
 
     /// With these services, by their full names, and no others.
@@ -36,6 +37,16 @@ impl Backend {
     pub fn tls(mut self, tls: Tls) -> Self {
         self.tls = Some(tls);
         self
+    }
+
+    /// With calls as gRPC's service config in JSON says, in place of what the gateway does by itself.
+    ///
+    /// # Errors
+    /// If the text is none; it says where.
+    pub fn service_config(mut self, json: &str) -> Result<Self, BadServiceConfig> {
+        json.parse::<ServiceConfig>()?;
+        self.service_config = Some(json.to_owned());
+        Ok(self)
     }
 
     /// Where they are.
@@ -57,27 +68,40 @@ impl Backend {
         Ok(builder.service_config(config)?.build())
     }
 
-    /// gRPC's service config: what only reads is tried again where a server is not there, and a server that says it is about
-    /// to leave is given no more calls. One of this process leaves when the gateway does.
-    pub(crate) fn service_config(&self, services: &[&Service]) -> String {
+    /// gRPC's service config: what only reads is asked of another server where one is not there or stands still, and a server
+    /// that says it is about to leave is given no more calls. One of this process leaves when the gateway does, and stands
+    /// still with it.
+    pub(crate) fn config_for(&self, services: &[&Service]) -> String {
+        if let Some(config) = &self.service_config {
+            return config.clone();
+        }
         let methods = |service: &Service| {
             let name = service.full_name;
-            let safe = service.methods.iter().filter(|method| is_safe(method));
+            let safe = service.methods.iter().filter(|method| method.only_reads);
             safe.map(|method| json!({ "service": name, "method": method.name })).collect::<Vec<_>>()
         };
         let names: Vec<_> = services.iter().flat_map(|service| methods(service)).collect();
-        let retry = json!({
-            "maxAttempts": 3,
-            "initialBackoff": "0.05s",
-            "maxBackoff": "1s",
-            "backoffMultiplier": 2,
-            "retryableStatusCodes": ["UNAVAILABLE"],
-        });
-        let health = if self.target.starts_with("in-process:") { json!({}) } else { json!({ "serviceName": "" }) };
+        let (policy, health) = if self.is_here() {
+            let retry = json!({
+                "maxAttempts": 3,
+                "initialBackoff": "0.05s",
+                "maxBackoff": "1s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            });
+            (("retryPolicy", retry), json!({}))
+        } else {
+            let hedging = json!({ "maxAttempts": 3, "hedgingDelay": "0.5s", "nonFatalStatusCodes": ["UNAVAILABLE"] });
+            (("hedgingPolicy", hedging), json!({ "serviceName": "" }))
+        };
         // A config without names would be one for every method.
-        let methods = if names.is_empty() { json!([]) } else { json!([{ "name": names, "retryPolicy": retry }]) };
+        let methods = if names.is_empty() { json!([]) } else { json!([{ "name": names, (policy.0): policy.1 }]) };
         let throttling = json!({ "maxTokens": 100, "tokenRatio": 0.2 });
         json!({ "methodConfig": methods, "retryThrottling": throttling, "healthCheckConfig": health }).to_string()
+    }
+
+    fn is_here(&self) -> bool {
+        self.target.split_once(':').is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("in-process"))
     }
 }
 
@@ -85,12 +109,6 @@ impl fmt::Debug for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Backend").field("target", &self.target).field("services", &self.services).finish()
     }
-}
-
-/// Whether a method only reads: one of its rules is a GET.
-fn is_safe(method: &Method) -> bool {
-    let mut rules = method.http.iter().flat_map(|rule: &HttpRule| [rule].into_iter().chain(&rule.additional));
-    rules.any(|rule| rule.verb == "GET")
 }
 
 /// Backends that cannot serve what they should.

@@ -97,7 +97,7 @@ impl Gateway {
         let configured = |(place, backend): (usize, &Backend)| {
             let services: Vec<_> =
                 assigned.iter().filter(|(_, of)| *of == place).map(|(service, _)| *service).collect();
-            (backend.clone(), backend.service_config(&services))
+            (backend.clone(), backend.config_for(&services))
         };
         let table = Table {
             pages: Pages::new(Document::new(&routes, &plans, schema)),

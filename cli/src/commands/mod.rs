@@ -147,7 +147,8 @@ async fn run_import(kind: &Kind, client: &ClientArgs, args: &ImportArgs) -> Resu
     }
 }
 
-fn interrupted() -> Failure {
+/// Ctrl-C has ended it before it was done.
+pub(crate) fn interrupted() -> Failure {
     Failure::new(failure::exit::INTERRUPTED, "interrupted")
 }
 

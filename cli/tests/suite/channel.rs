@@ -2,8 +2,9 @@
 
 use std::{
     io::{BufRead, BufReader},
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, TcpListener},
     process::{Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use campus_host::Part;
@@ -69,6 +70,7 @@ fn a_channel_shows_each_server_and_what_was_done_there() {
     assert!(here["picks"].as_u64().unwrap() >= 20, "{out}");
     assert_eq!((&other["phase"], &other["picks"]), (&"backing_off".into(), &0.into()), "{out}");
     assert!(other["last_error"].as_str().unwrap().contains("refused"), "{out}");
+    assert!(here["latency_ms"].as_f64().unwrap() > 0.0 && here["held_back"].is_null(), "{out}");
 
     let (exit, out, _) = run(&["--server", &server.grpc.to_string(), "channel", "-o", "csv"]);
     let mut lines = out.lines();
@@ -84,6 +86,33 @@ fn a_channel_that_nobody_can_be_called_over_is_shown_and_fails() {
     assert!(out.starts_with("static:///127.0.0.1:1,127.0.0.2:1  TRANSIENT_FAILURE\n  2 addresses"), "{out}");
     let refused = out.lines().filter(|line| line.contains("backing off") && line.contains("Connection refused"));
     assert_eq!(refused.count(), 2, "{out}");
+}
+
+/// Accepts, and says nothing.
+fn silent() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").unwrap()
+}
+
+#[test]
+fn a_server_that_says_nothing_is_named_and_waited_for_no_longer_than_was_said() {
+    let silent = silent();
+    let address = silent.local_addr().unwrap().to_string();
+    let begun = Instant::now();
+    let (exit, out, err) = run(&["channel", &address, "--timeout", "1500ms", "-o", "json"]);
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    assert_eq!((exit, err.as_str()), (Some(69), format!("waiting up to 1.5s for {address}\n").as_str()), "{out}");
+    assert!(out.contains("within 1.5s"), "{out}");
+}
+
+#[test]
+fn a_channel_that_is_interrupted_before_anything_is_shown_has_failed() {
+    let silent = silent();
+    let mut waiting = campus(&["channel", &silent.local_addr().unwrap().to_string(), "--timeout", "60s", "--watch"]);
+    let mut waiting = waiting.stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(waiting.stderr.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().starts_with("waiting up to 60s for "));
+    assert!(Command::new("kill").args(["-INT", &waiting.id().to_string()]).status().unwrap().success());
+    assert_eq!(waiting.wait().unwrap().code(), Some(130));
 }
 
 #[test]

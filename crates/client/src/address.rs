@@ -28,19 +28,20 @@ impl FromStr for Address {
 
     /// `10.0.0.1:50051`, `[::1]:50051`, `unix:/path`, `unix:///path` or `in-process:NAME`; else why it is none of these.
     fn from_str(text: &str) -> Result<Self, &'static str> {
-        if let Some(name) = text.strip_prefix("in-process:") {
-            return if name.is_empty() {
+        let (scheme, rest) = text.split_once(':').unwrap_or_default();
+        if scheme.eq_ignore_ascii_case("in-process") {
+            return if rest.is_empty() {
                 Err("in-process: needs a name")
             } else {
-                Ok(Self::InProcess(name.to_owned()))
+                Ok(Self::InProcess(rest.to_owned()))
             };
         }
-        let Some(path) = text.strip_prefix("unix:") else {
+        if !scheme.eq_ignore_ascii_case("unix") {
             return text.parse().map(Self::Tcp).map_err(|_| "it is no IP address with a port");
-        };
-        match path.strip_prefix("//") {
-            None if path.is_empty() => Err("unix: needs a path"),
-            None => Ok(Self::Unix(path.into())),
+        }
+        match rest.strip_prefix("//") {
+            None if rest.is_empty() => Err("unix: needs a path"),
+            None => Ok(Self::Unix(rest.into())),
             Some(absolute) if absolute.starts_with('/') => Ok(Self::Unix(absolute.into())),
             Some(_) => Err("a Unix socket is on no other machine: after unix:// stands an absolute path"),
         }

@@ -192,8 +192,8 @@ impl Channel {
     /// All that it knows now; it begins to connect.
     #[must_use]
     pub fn dump(&self) -> Dump {
-        let pool = self.0.pool();
-        Dump::of(pool.shared(), &pool.snapshot())
+        let (pool, calls) = self.0.running();
+        Dump::of(pool.shared(), &pool.snapshot(), calls.weigh_latency())
     }
 
     /// Its state as it changes; it begins to connect.

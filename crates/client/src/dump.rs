@@ -1,12 +1,19 @@
 //! All that a channel knows, for people and programs.
 
-use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed, time::SystemTime};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::SystemTime,
+};
 
 use serde::{Deserialize, Serialize};
 
+use tokio::time::Instant;
+
 use crate::{
     Endpoint, Phase, State,
-    pool::{Shared, Snapshot},
+    pick::Candidate,
+    pool::{Condition, Shared, Snapshot},
 };
 
 /// A channel at one moment.
@@ -71,7 +78,7 @@ pub struct EndpointDump {
     pub picks: u64,
     /// Calls that failed in a way that counts against it.
     pub failures: u64,
-    /// Moving average of the latency, in milliseconds.
+    /// Average of the latency until an answer begins, over the last fifty calls, in milliseconds.
     pub latency_ms: Option<f64>,
     /// Its share among the others, 0.1 to 1.
     pub weight: f64,
@@ -79,12 +86,16 @@ pub struct EndpointDump {
     pub is_ejected: bool,
     /// How often it was.
     pub ejections: u64,
+    /// Why it gets no calls now, or fewer than others.
+    pub held_back: Option<String>,
     /// Why it could not be used last, if it was not ready since.
     pub last_error: Option<String>,
 }
 
 impl Dump {
-    pub(crate) fn of(shared: &Shared, now: &Snapshot) -> Self {
+    /// `weighs_latency` says whether slow servers get fewer calls.
+    pub(crate) fn of(shared: &Shared, now: &Snapshot, weighs_latency: bool) -> Self {
+        let least = now.ready.iter().map(Candidate::slowness).min().filter(|_| weighs_latency).unwrap_or(u32::MAX);
         let (names, figures) = (&now.resolution, &shared.figures);
         let ago = |at: SystemTime| at.elapsed().unwrap_or_default().as_secs_f64();
         let ended = figures.disconnections().into_iter().map(|(reason, count)| (reason.to_owned(), count));
@@ -100,15 +111,16 @@ impl Dump {
             },
             connections: ConnectionsDump { made: figures.made(), failed: figures.failed(), ended: ended.collect() },
             retries: figures.retries.load(Relaxed),
-            endpoints: now.members.iter().map(|endpoint| EndpointDump::of(endpoint)).collect(),
+            endpoints: now.members.iter().map(|endpoint| EndpointDump::of(endpoint, least)).collect(),
         }
     }
 }
 
 impl EndpointDump {
-    fn of(endpoint: &Endpoint) -> Self {
+    /// `least` is the slowness of the fastest.
+    fn of(endpoint: &Arc<Endpoint>, least: u32) -> Self {
         let (stats, condition) = (endpoint.stats(), endpoint.condition());
-        let latency = stats.latency_ewma.load(Relaxed);
+        let latency = stats.latency_shown.load(Relaxed);
         Self {
             address: endpoint.address().to_string(),
             phase: condition.phase,
@@ -120,7 +132,32 @@ impl EndpointDump {
             weight: endpoint.weight(),
             is_ejected: endpoint.is_ejected(),
             ejections: stats.ejections.load(Relaxed),
+            held_back: held_back(endpoint, &condition, least),
             last_error: condition.last_error.map(|error| error.to_string()),
         }
+    }
+}
+
+/// Why an endpoint gets no calls, or fewer than others.
+fn held_back(endpoint: &Arc<Endpoint>, condition: &Condition, least: u32) -> Option<String> {
+    let left = |at: Option<Instant>| {
+        at.map(|at| at.saturating_duration_since(Instant::now()).as_secs_f64()).filter(|left| *left > 0.0)
+    };
+    if endpoint.is_ejected() {
+        return Some(match left(condition.ejected_until) {
+            Some(left) => format!("left out for its failures for {left:.1} s more"),
+            None => "left out until it gives a sign of life".to_owned(),
+        });
+    }
+    match condition.phase {
+        Phase::BackingOff => left(condition.next_attempt).map(|left| format!("connected to again in {left:.1} s")),
+        Phase::Draining => Some("no longer among the addresses".to_owned()),
+        Phase::Ready if endpoint.is_on_trial() => Some("gets one call at a time until it answers".to_owned()),
+        Phase::Ready if endpoint.weight() < 1.0 => Some("begins slowly".to_owned()),
+        Phase::Ready => {
+            let more = endpoint.slowness().checked_sub(least).filter(|more| *more > 0)?;
+            Some(format!("slow or failing lately: a call counts for {}", 1_u64 << more))
+        }
+        Phase::Idle | Phase::Connecting | Phase::Unhealthy => None,
     }
 }

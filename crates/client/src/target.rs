@@ -22,7 +22,7 @@ const DNS_PORT: u16 = 53;
 /// | `in-process:NAME` | a server of this process |
 /// | `http://host:port`, `https://host:port` | as `host:port`, without and with TLS |
 ///
-/// An IP address in place of a name is taken as it is. A name that ends with a dot is looked up as it is, without the search
+/// Schemes are the same in capitals (RFC 3986, 3.1). An IP address in place of a name is taken as it is. A name that ends with a dot is looked up as it is, without the search
 /// list of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
@@ -94,6 +94,14 @@ impl Target {
         }
     }
 
+    /// A text as it may be shown: what stands before an `@` may be a password.
+    #[must_use]
+    pub fn shown(text: &str) -> String {
+        let Some((before, host)) = text.rsplit_once('@').filter(|_| has_login(text)) else { return text.to_owned() };
+        let scheme = before.find("://").and_then(|end| before.get(..end + 3)).unwrap_or_default();
+        format!("{scheme}...@{host}")
+    }
+
     pub(crate) fn place(&self) -> &Place {
         &self.place
     }
@@ -109,13 +117,17 @@ impl FromStr for Target {
     type Err = BadTarget;
 
     fn from_str(text: &str) -> Result<Self, BadTarget> {
-        let (place, tls) = parse(text).map_err(|why| BadTarget { text: text.to_owned(), why })?;
+        let (place, tls) = parse(text).map_err(|why| BadTarget { text: Self::shown(text), why })?;
         Ok(Self { text: text.to_owned(), place, tls })
     }
 }
 
 fn parse(text: &str) -> Result<(Place, Option<bool>), String> {
-    let Some((scheme, rest)) = text.split_once(':').filter(|(scheme, _)| SCHEMES.contains(scheme)) else {
+    if has_login(text) {
+        return Err("gRPC takes no user or password in an address; leave out what stands before the @".to_owned());
+    }
+    let known = |scheme: &str| SCHEMES.into_iter().find(|known| known.eq_ignore_ascii_case(scheme));
+    let Some((scheme, rest)) = text.split_once(':').and_then(|(scheme, rest)| Some((known(scheme)?, rest))) else {
         return match text.split_once("://") {
             Some((scheme, _)) => Err(format!("there is no scheme {scheme}; give one of {}", SCHEMES.join(", "))),
             None => Ok((host_and_port(text, None)?, None)),
@@ -137,6 +149,13 @@ fn parse(text: &str) -> Result<(Place, Option<bool>), String> {
             Ok((host_and_port(authority, None)?, Some(scheme == "https")))
         }
     }
+}
+
+/// Whether it has an `@` that is in no path.
+fn has_login(text: &str) -> bool {
+    let is_path = |part: &str| part.split_once(':').is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("unix"));
+    let list = text.split_once(":///").map_or(text, |(_, list)| list);
+    text.contains('@') && !is_path(text) && list.split(',').any(|part| part.contains('@') && !is_path(part))
 }
 
 const SCHEMES: [&str; 6] = ["dns", "static", "unix", "in-process", "http", "https"];

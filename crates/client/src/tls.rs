@@ -1,5 +1,7 @@
 //! TLS towards servers: whom to trust, what to show.
 
+mod words;
+
 use std::{
     fmt, fs, io,
     path::{Path, PathBuf},
@@ -13,6 +15,7 @@ use rustls::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
+pub(crate) use self::words::words;
 use crate::connection::Stream;
 
 /// HTTP/2 in ALPN (RFC 9113, 3.2).

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::OnceLock};
 
 use prost_reflect::{
     DescriptorPool, DynamicMessage, EnumDescriptor, ExtensionDescriptor, FieldDescriptor, Kind as DescriptorKind,
-    MessageDescriptor, MethodDescriptor, Value,
+    MessageDescriptor, MethodDescriptor, Value, prost_types::method_options::IdempotencyLevel,
 };
 
 use crate::{
@@ -148,6 +148,11 @@ impl<'a> Loader<'a> {
     }
 
     fn method(&self, method: &MethodDescriptor) -> Method {
+        let http = self.options.http(method);
+        let options = method.method_descriptor_proto().options.as_ref();
+        let says_so = options.is_some_and(|options| options.idempotency_level() == IdempotencyLevel::NoSideEffects);
+        let is_got =
+            http.iter().flat_map(|rule| [rule].into_iter().chain(&rule.additional)).any(|rule| rule.verb == "GET");
         Method {
             name: keep(method.name()),
             path: keep(&format!("/{}/{}", method.parent_service().full_name(), method.name())),
@@ -155,7 +160,8 @@ impl<'a> Loader<'a> {
             output: self.handle(&method.output()),
             client_streaming: method.is_client_streaming(),
             server_streaming: method.is_server_streaming(),
-            http: self.options.http(method),
+            only_reads: says_so || is_got,
+            http,
             signatures: self.options.signatures(method),
         }
     }

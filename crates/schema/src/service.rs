@@ -46,6 +46,8 @@ pub struct Method {
     pub client_streaming: bool,
     /// Whether it answers with a stream.
     pub server_streaming: bool,
+    /// Whether it only reads: its `idempotency_level` is `NO_SIDE_EFFECTS`, or one of its rules is a GET.
+    pub only_reads: bool,
     /// What `google.api.http` says.
     pub http: Option<HttpRule>,
     /// What `google.api.method_signature` says: lists of fields separated by commas.

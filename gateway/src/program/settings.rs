@@ -6,7 +6,7 @@ use campus_chassis::{
     AdminConfig, Listen, LogConfig, ServerConfig,
     config::{HumanDuration, List, OutOfRange, Range, check},
 };
-use campus_client::{BadTarget, Target, Tls, TlsBuilder};
+use campus_client::{BadServiceConfig, BadTarget, Target, Tls, TlsBuilder};
 use campus_host::TelemetrySettings;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
@@ -68,6 +68,9 @@ pub(crate) struct BackendSettings {
     /// The name to expect in the certificate of a server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tls_server_name: Option<String>,
+    /// How calls are balanced, repeated and limited: gRPC's service config in JSON, in place of the gateway's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) service_config: Option<String>,
 }
 
 impl<'de> Deserialize<'de> for Backends {
@@ -135,16 +138,21 @@ impl BackendSettings {
     fn refused(&self, why: &str) -> OutOfRange {
         OutOfRange {
             setting: "gateway.backends",
-            value: format!("\"{}\"", self.target),
+            value: format!("\"{}\"", Target::shown(&self.target)),
             possible: why.to_owned().into(),
         }
     }
 
     fn open(&self) -> Result<Backend, String> {
-        if self.target.starts_with("in-process:") {
+        if self.target.to_ascii_lowercase().starts_with("in-process:") {
             return Err("there are no servers in this process; campus serve has some, with REST before them".to_owned());
         }
-        let backend = Backend::new(&self.target).map_err(|error| error.why().to_owned())?;
+        let mut backend = Backend::new(&self.target).map_err(|error| error.why().to_owned())?;
+        if let Some(config) = &self.service_config {
+            let refused =
+                |error: BadServiceConfig| error.to_string().replacen("the service config", "its service_config", 1);
+            backend = backend.service_config(config).map_err(refused)?;
+        }
         let target: Target = self.target.parse().map_err(|error: BadTarget| error.why().to_owned())?;
         let names = &self.services.0;
         let backend = if names.is_empty() { backend } else { backend.services(names.clone()) };

@@ -1,12 +1,18 @@
 //! `campus-gateway` as a process before others.
 
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
 
 use campus_host::Part;
 use campus_testkit::{Campus, Process, admin_get, eventually, metric};
+use futures_util::future::join_all;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
 use toml::Value;
 
 use crate::support::{ADA, Client};
@@ -82,6 +88,60 @@ async fn it_is_ready_once_its_backend_is_and_says_503_until_then() {
     assert!(told, "{log:#?}");
 }
 
+/// A way to a server on which nothing moves any more once `stalled` says so.
+async fn way_to(server: SocketAddr, stalled: watch::Receiver<bool>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut stalled = stalled.clone();
+            tokio::spawn(async move {
+                let mut server = TcpStream::connect(server).await.unwrap();
+                tokio::select! {
+                    _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
+                    () = async { drop(stalled.wait_for(|stalled| *stalled).await) } => std::future::pending().await,
+                }
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_server_that_stands_still_costs_no_read_its_answer() {
+    let campus = Campus::start(&PARTS);
+    let (stall, stalled) = watch::channel(false);
+    let target = format!("static:///{},{}", campus.grpc, way_to(campus.grpc, stalled).await);
+    let gateway = Process::start(command().args(["--backend", &target]).env("CAMPUS__SERVER__SHARDS", "1"));
+    let open = format!("grpc_subchannel_open_connections{{target=\"{target}\"}}");
+    let mut clients = Vec::new();
+    for _ in 0..16 {
+        clients.push(Client::connect(gateway.rest.unwrap()).await);
+    }
+    assert_eq!(clients[0].get("/v1/employees").await.code, 200);
+    // The event loop has a channel, and readiness another.
+    eventually("both are connected", async || (metric(gateway.admin, &open).await == 4.0).then_some(())).await;
+    stall.send(true).unwrap();
+    let read = async |client: &mut Client| client.send("GET /v1/employees", &[("grpc-timeout", "8S")], "").await.code;
+    for code in join_all(clients.iter_mut().map(read)).await {
+        assert_eq!(code, 200);
+    }
+}
+
+#[tokio::test]
+async fn calls_go_as_the_service_config_of_their_backend_says() {
+    let campus = Campus::start(&PARTS);
+    let text = format!(
+        "[gateway]\nbackends = [{{ target = \"static:///{}\", service_config = '{{\"methodConfig\": [{{\"name\": [{{}}], \
+         \"timeout\": \"0s\"}}]}}' }}]",
+        campus.grpc
+    );
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = Process::start(command().arg("--config").arg(file(dir.path(), &text)));
+    let answer = Client::connect(gateway.rest.unwrap()).await.get("/v1/employees").await;
+    assert_eq!(answer.fault().0, 504, "{answer:?}");
+}
+
 #[tokio::test]
 async fn several_backends_have_the_services_they_name_and_one_the_rest() {
     let (one, other) = (Campus::start(&PARTS), Campus::start(&[]));
@@ -144,6 +204,11 @@ fn what_cannot_be_is_refused_in_one_line_before_a_port_is_bound() {
         (
             "[gateway]\nbackends = [{ target = \"http://127.0.0.1:1\", tls_ca = \"x.pem\" }]",
             "setting gateway.backends is \"http://127.0.0.1:1\": its connections are not encrypted",
+        ),
+        (
+            "[gateway]\nbackends = [{ target = \"static:///127.0.0.1:1\", service_config = '{\"methodConfig\": 1}' }]",
+            "setting gateway.backends is \"static:///127.0.0.1:1\": its service_config cannot be used: methodConfig is 1; \
+             it must be a list",
         ),
         (
             "[gateway]\ndescriptors = \"/nowhere\"\nbackends = \"static:///127.0.0.1:1\"",

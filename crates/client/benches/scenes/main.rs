@@ -1,8 +1,8 @@
 //! Calls the servers of a name at a steady pace through one client, and counts what each call ended with:
 //!
-//!     scenes campus|tonic|plain WORKERS PAUSE_US DNS_TARGET
+//!     scenes campus|campus-hedging|tonic|plain WORKERS PAUSE_US DNS_TARGET
 //!
-//! `campus` is the channel of this crate, `tonic` is tonic's balanced channel, whose addresses come from the same lookups
+//! `campus` is the channel of this crate, with a service config that `campus-hedging` has otherwise; `tonic` is tonic's balanced channel, whose addresses come from the same lookups
 //! every 5 s, `plain` is tonic's channel to the first address. It ends when its standard input does, and prints one line of
 //! JSON then. `run` beside this file starts it.
 
@@ -33,6 +33,8 @@ use tower::Service;
 
 /// What people write for grpc-go, and write here: the same for both.
 const CONFIG: &str = include_str!("config.json");
+/// What grpc-go does not know.
+const HEDGING: &str = include_str!("hedging.json");
 const METHOD: &str = "/campus.employee.v1.EmployeeService/ListEmployees";
 const DEADLINE: Duration = Duration::from_secs(2);
 /// How often addresses are looked up for tonic, which does not look by itself.
@@ -131,8 +133,9 @@ async fn main() {
     let more = || (pause, Arc::clone(&stop), Arc::clone(&tally));
     let count: usize = workers.parse().unwrap();
     match client.as_str() {
-        "campus" => {
-            let channel = campus_client::Channel::to(target).service_config(CONFIG).unwrap().build();
+        "campus" | "campus-hedging" => {
+            let config = if client == "campus" { CONFIG } else { HEDGING };
+            let channel = campus_client::Channel::to(target).service_config(config).unwrap().build();
             (0..count).for_each(|_| start(&mut running, channel.clone(), more()));
         }
         "tonic" => {

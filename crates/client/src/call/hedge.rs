@@ -11,6 +11,7 @@ use super::{
     attempts::Call,
     outcome::Failed,
     retry::{Pushback, Throttle},
+    verdict,
 };
 use crate::{Begun, Failure, Incoming, policy::HedgingPolicy};
 
@@ -25,15 +26,21 @@ impl Call<'_> {
         loop {
             tokio::select! {
                 biased;
-                Some((at, end)) = open.next() => match self.read(at, end) {
-                    Ok(answer) => return Ok(answer),
-                    Err(failed) => {
-                        next = self.after(&failed, policy, next);
-                        if next.is_none() && open.is_empty() || !is_left_alone(&failed, policy) {
-                            return failed.end;
+                Some((at, end)) = open.next() => {
+                    let since = self.tried.get(at).and_then(|tried| tried.since);
+                    match self.read(at, end) {
+                        Ok(answer) => {
+                            self.overtaken(since);
+                            return Ok(answer);
                         }
-                        if let Err(status) = failed.end {
-                            self.last = Some(status);
+                        Err(failed) => {
+                            next = self.after(&failed, policy, next);
+                            if next.is_none() && open.is_empty() || !is_left_alone(&failed, policy) {
+                                return failed.end;
+                            }
+                            if let Err(status) = failed.end {
+                                self.last = Some(status);
+                            }
                         }
                     }
                 },
@@ -62,6 +69,18 @@ impl Call<'_> {
         let begun = self.begin_elsewhere()?;
         self.pool.shared().figures.retries.fetch_add(1, Relaxed);
         Some(begun)
+    }
+
+    /// An answer has begun to the attempt of then. Who was asked before, and takes more than twice as long, stands still.
+    fn overtaken(&mut self, since: Option<u64>) {
+        let now = self.pool.shared().now();
+        let took = now.saturating_sub(since.unwrap_or(now));
+        for tried in &mut self.tried {
+            if tried.since.is_some_and(|since| now.saturating_sub(since) > took.saturating_mul(2)) {
+                tried.since = None;
+                verdict::overtaken(&tried.endpoint, &self.calls.alarm);
+            }
+        }
     }
 
     /// When the next attempt is due after one has failed: at once, unless the server says something else.

@@ -67,6 +67,13 @@ impl Calls {
     }
 }
 
+impl Calls {
+    /// Whether slow servers get fewer of them.
+    pub(crate) fn weigh_latency(&self) -> bool {
+        self.picker.weighs_latency()
+    }
+}
+
 impl Drop for Calls {
     fn drop(&mut self) {
         if let Some(outliers) = &self.outliers {

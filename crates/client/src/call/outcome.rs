@@ -6,7 +6,7 @@ use http::Response;
 use tonic::{Code, Status, body::Body};
 
 use super::{answer::Answer, attempts::Call, retry::Pushback, verdict};
-use crate::{Failure, FailureKind, Incoming, pick::latency};
+use crate::{Failure, FailureKind, Incoming};
 
 /// How an attempt ended that is not the answer.
 pub(super) struct Failed {
@@ -53,7 +53,7 @@ impl Call<'_> {
         };
         let ended = verdict::code(response.headers());
         if ended.is_none() && verdict::is_grpc(response.status(), response.headers()) {
-            latency::observe(endpoint.stats(), now, took);
+            endpoint.answered(now, took);
             self.outgoing.commit();
             if let Some(throttle) = &self.calls.throttle {
                 throttle.succeeded();
@@ -69,7 +69,7 @@ impl Call<'_> {
             Some(Pushback::Never) | None => None,
         };
         if !verdict::judge(endpoint, code, took, wait, alarm) {
-            latency::observe(endpoint.stats(), now, took);
+            endpoint.answered(now, took);
         }
         let end = match ended {
             Some(_) => Ok(response.map(Body::new)),

@@ -46,6 +46,13 @@ pub(super) fn judge(
     true
 }
 
+/// Judges an endpoint that says nothing while another has answered.
+pub(super) fn overtaken(endpoint: &Endpoint, alarm: &Alarm) {
+    let stats = endpoint.stats();
+    latency::observe(stats, endpoint.now(), latency::PENALTY);
+    alarm.failed(stats.consecutive_failures.fetch_add(1, Relaxed) + 1);
+}
+
 /// Whether an answer without a status in its head is one of gRPC (gRPC over HTTP/2, "Responses").
 pub(super) fn is_grpc(status: StatusCode, headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();

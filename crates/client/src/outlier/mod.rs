@@ -12,16 +12,15 @@ use std::{
 
 use tokio::{
     sync::Notify,
-    task::AbortHandle,
+    task::{AbortHandle, JoinSet},
     time::{Instant, interval, sleep_until},
 };
 
 use self::record::Record;
 use crate::{
     Address, Endpoint, Phase,
-    pick::latency,
     policy::{Consecutive, Outliers},
-    pool::Shared,
+    pool::{Shared, lives},
 };
 
 /// Rings when calls of an endpoint fail one after the other.
@@ -56,7 +55,7 @@ pub(crate) fn start(
     if !rates && rules.consecutive.is_none() {
         return None;
     }
-    let watch = Watch { shared, rules, random, records: HashMap::new() };
+    let watch = Watch { shared, rules, random, records: HashMap::new(), asked: JoinSet::new() };
     Some(tokio::spawn(watch.run(alarm)).abort_handle())
 }
 
@@ -65,6 +64,8 @@ struct Watch {
     rules: Outliers,
     random: fastrand::Rng,
     records: HashMap<Address, Record>,
+    /// Those whose time is over are asked whether they are there, before anybody's call is sent to them.
+    asked: JoinSet<(Arc<Endpoint>, bool)>,
 }
 
 impl Watch {
@@ -75,7 +76,8 @@ impl Watch {
             let next = self.records.values().filter_map(Record::until).min();
             tokio::select! {
                 () = alarm.bell.notified() => self.check_rows(),
-                () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => self.give_back(),
+                () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => self.ask(),
+                Some(Ok((endpoint, lives))) = self.asked.join_next() => self.give_back(&endpoint, lives),
                 _ = ticks.tick() => self.check_rates(),
             }
         }
@@ -110,21 +112,31 @@ impl Watch {
         let spread = 1.0 + self.random.f64() / 2.0;
         let record = self.records.entry(endpoint.address().clone()).or_default();
         let out = record.take_by_row(Instant::now(), rule, spread);
-        endpoint.set_ejected(true);
+        endpoint.eject(record.until().unwrap_or_else(Instant::now));
         tracing::debug!(target: "campus_client", address = %endpoint.address(), ?out, "ejected: calls fail in a row");
     }
 
-    /// Those whose time is over get calls again. The first that fails takes them out anew.
-    fn give_back(&mut self) {
+    /// Asks those whose time is over.
+    fn ask(&mut self) {
         let (now, members) = (Instant::now(), self.members());
-        let probe = self.rules.consecutive.as_ref().map_or(0, |rule| rule.threshold - 1);
         self.records.retain(|address, _| members.iter().any(|endpoint| endpoint.address() == address));
-        for endpoint in &members {
+        for endpoint in members {
             if self.records.get_mut(endpoint.address()).is_some_and(|record| record.is_over(now)) {
-                endpoint.stats().consecutive_failures.store(probe, Relaxed);
-                latency::forget(endpoint.stats(), endpoint.now());
-                endpoint.set_ejected(false);
+                let within = self.shared.config.connect_timeout;
+                self.asked.spawn(async move {
+                    let lives = lives(&endpoint, within).await;
+                    (endpoint, lives)
+                });
             }
+        }
+    }
+
+    /// One that answers gets calls again; the first that fails takes it out anew. One that does not is asked again.
+    fn give_back(&mut self, endpoint: &Arc<Endpoint>, lives: bool) {
+        if lives {
+            endpoint.try_out(self.rules.consecutive.as_ref().map_or(0, |rule| rule.threshold - 1));
+        } else if let Some(record) = self.records.get_mut(endpoint.address()) {
+            record.ask_again(Instant::now() + self.shared.config.connect_timeout);
         }
     }
 
@@ -145,7 +157,7 @@ impl Watch {
             if self.may_take(&members) {
                 let record = self.records.entry(endpoint.address().clone()).or_default();
                 let out = record.take_by_rate(Instant::now(), &self.rules);
-                endpoint.set_ejected(true);
+                endpoint.eject(record.until().unwrap_or_else(Instant::now));
                 tracing::debug!(target: "campus_client", address = %endpoint.address(), ?out, "ejected: too many calls fail");
             }
         }

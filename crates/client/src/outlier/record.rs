@@ -43,6 +43,11 @@ impl Record {
         out
     }
 
+    /// It stays out until then.
+    pub(super) fn ask_again(&mut self, at: Instant) {
+        self.until = Some(at);
+    }
+
     /// An interval has passed in which it was not out.
     pub(super) fn calm(&mut self) {
         self.times = self.times.saturating_sub(1);

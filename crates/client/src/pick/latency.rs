@@ -8,8 +8,12 @@ use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
 use crate::Stats;
 
-/// Time after which a sample has lost two thirds of its weight.
+/// Time in which calls that come all the time replace the average, in nanoseconds.
 const DECAY: f64 = 10e9;
+/// How much faster an average goes that nothing confirms: of five seconds no more than four milliseconds are left after ten.
+const FADING: f64 = 6.0;
+/// Calls that the average for people is over.
+const SHOWN: u32 = 50;
 /// Samples closer together than this, in nanoseconds, say nothing new.
 const APART: u64 = 1_000_000;
 /// Latencies below two to the power of this, in nanoseconds, are alike: 4 ms. Load shows in the calls in flight, and what is
@@ -20,17 +24,36 @@ pub(crate) const PENALTY: Duration = Duration::from_secs(5);
 /// What a server may ask for at most by its pushback.
 pub(crate) const MOST: Duration = Duration::from_secs(300);
 
-/// Takes in how long a call took, at a time in nanoseconds of the pool.
-pub(crate) fn observe(stats: &Stats, now: u64, took: Duration) {
+/// Takes in how long a call took, at a time in nanoseconds of the pool. Says whether that is news.
+pub(crate) fn observe(stats: &Stats, now: u64, took: Duration) -> bool {
     let passed = now.saturating_sub(stats.latency_at.load(Relaxed));
     if passed < APART {
-        return;
+        return false;
     }
     stats.latency_at.store(now, Relaxed);
     let before = stats.latency_ewma.load(Relaxed) as f64;
-    let kept = (-(passed as f64) / DECAY).exp();
+    let kept = kept(passed);
     let sample = took.min(MOST).as_nanos() as f64;
     stats.latency_ewma.store(nanoseconds(before * kept + sample * (1.0 - kept)), Relaxed);
+    true
+}
+
+/// Takes in a call that was answered, also for people: what they see is over calls, of which few are enough.
+pub(crate) fn answered(stats: &Stats, now: u64, took: Duration) {
+    let is_news = observe(stats, now, took);
+    let count = stats.latency_count.load(Relaxed);
+    if is_news || count < SHOWN {
+        let (count, before) = ((count + 1).min(SHOWN), stats.latency_shown.load(Relaxed) as f64);
+        let shown = before + (took.min(MOST).as_nanos() as f64 - before) / f64::from(count);
+        stats.latency_shown.store(nanoseconds(shown), Relaxed);
+        stats.latency_count.store(count, Relaxed);
+    }
+}
+
+/// How much of an average is left after a time.
+fn kept(passed: u64) -> f64 {
+    let passed = passed as f64 / DECAY;
+    (-passed * (1.0 + FADING * passed)).exp()
 }
 
 /// Takes in a call that began then and has no answer yet, unless that is no longer than others take.
@@ -53,8 +76,8 @@ pub(crate) fn slowness(stats: &Stats, now: impl Fn() -> u64) -> u32 {
     if average >> ALIKE == 0 {
         return 0;
     }
-    let passed = now().saturating_sub(stats.latency_at.load(Relaxed)) as f64;
-    let faded = nanoseconds(average as f64 * (-passed / DECAY).exp());
+    let passed = now().saturating_sub(stats.latency_at.load(Relaxed));
+    let faded = nanoseconds(average as f64 * kept(passed));
     (faded >> ALIKE).checked_ilog2().map_or(0, |power| power + 1)
 }
 

@@ -54,6 +54,11 @@ impl Picker {
         Self { balancing, turn: AtomicUsize::new(random.usize(..1 << 16)), chance: Chance::new(random.u64(..)) }
     }
 
+    /// Whether slow ones get fewer calls.
+    pub(crate) fn weighs_latency(&self) -> bool {
+        self.balancing == Balancing::Load
+    }
+
     /// One of them; none if there is none. While some are `warming`, those get less than the others.
     pub(crate) fn pick<'a, C: Candidate>(&self, ready: &'a [C], warming: bool) -> Option<&'a C> {
         let [first, _, ..] = ready else { return ready.first() };

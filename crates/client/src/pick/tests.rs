@@ -174,6 +174,23 @@ fn what_is_not_confirmed_fades() {
     let stats = Stats::default();
     latency::observe(&stats, 100_000 * MS, Duration::from_secs(1));
     assert_eq!(latency::slowness(&stats, || 100_000 * MS), 8);
-    assert_eq!(latency::slowness(&stats, || 130_000 * MS), 4);
-    assert_eq!(latency::slowness(&stats, || 190_000 * MS), 0);
+    assert_eq!(latency::slowness(&stats, || 105_000 * MS), 6);
+    assert_eq!(latency::slowness(&stats, || 110_000 * MS), 0);
+    latency::observe(&stats, 110_000 * MS, Duration::from_millis(1));
+    assert_eq!(latency::slowness(&stats, || 110_000 * MS), 0, "a good answer does not bring it back");
+}
+
+#[test]
+fn what_people_see_begins_with_the_first_call_and_is_over_calls() {
+    let stats = Stats::default();
+    let shown = || stats.latency_shown.load(Relaxed) / MS;
+    for (call, (took, mean)) in [(12, 12), (4, 8), (2, 6)].into_iter().enumerate() {
+        // All at once.
+        latency::answered(&stats, call as u64, Duration::from_millis(took));
+        assert_eq!(shown(), mean);
+    }
+    for call in 0..1000 {
+        latency::answered(&stats, call * 2 * MS, Duration::from_millis(100));
+    }
+    assert!((99..=100).contains(&shown()), "{}", shown());
 }

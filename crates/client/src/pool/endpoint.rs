@@ -10,6 +10,7 @@ use std::{
             Ordering::{Acquire, Relaxed, Release},
         },
     },
+    time::Duration,
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -54,6 +55,10 @@ pub(crate) struct Condition {
     pub(crate) since: Instant,
     /// Whether it has failed since it was last ready.
     pub(crate) is_failing: bool,
+    /// When it is connected to again, while it backs off.
+    pub(crate) next_attempt: Option<Instant>,
+    /// When it is asked for a sign of life, while it is ejected.
+    pub(crate) ejected_until: Option<Instant>,
     pub(crate) last_error: Option<Arc<ConnectError>>,
 }
 
@@ -78,7 +83,14 @@ impl Error for ConnectError {
 
 impl Endpoint {
     pub(super) fn new(address: Address, shared: Arc<Shared>) -> Self {
-        let condition = Condition { phase: Phase::Idle, since: Instant::now(), is_failing: false, last_error: None };
+        let condition = Condition {
+            phase: Phase::Idle,
+            since: Instant::now(),
+            is_failing: false,
+            next_attempt: None,
+            ejected_until: None,
+            last_error: None,
+        };
         Self {
             address,
             shared,
@@ -110,9 +122,12 @@ impl Endpoint {
         &self.stats
     }
 
-    /// Its share among the others, 0.1 to 1: a newcomer's grows.
+    /// Its share among the others, 0.1 to 1: a newcomer's grows. One that is tried out has none while it has a call.
     #[must_use]
     pub(crate) fn weight(&self) -> f64 {
+        if self.is_on_trial() && self.stats.in_flight.load(Relaxed) > 0 {
+            return 0.0;
+        }
         match self.warm_since.load(Relaxed) {
             0 => 1.0,
             since => {
@@ -125,7 +140,7 @@ impl Endpoint {
 
     /// When a newcomer has its full share.
     pub(super) fn warm_at(&self) -> Option<Instant> {
-        let since = std::time::Duration::from_nanos(self.warm_since.load(Relaxed));
+        let since = Duration::from_nanos(self.warm_since.load(Relaxed));
         (!since.is_zero()).then(|| self.shared.begun + since + self.shared.config.slow_start)
     }
 
@@ -207,12 +222,45 @@ impl Endpoint {
         Status::unavailable(format!("{} {what}", self.address))
     }
 
-    /// Takes it out of what is picked from, or back. Its connection stays.
-    pub(crate) fn set_ejected(&self, is_ejected: bool) {
+    /// Takes it out of what is picked from until it is asked for a sign of life. Its connection stays.
+    pub(crate) fn eject(&self, until: Instant) {
+        self.locked().ejected_until = Some(until);
+        self.set_ejected(true);
+    }
+
+    /// Takes it out of what is picked from, or back.
+    pub(super) fn set_ejected(&self, is_ejected: bool) {
         if self.stats.ejected.swap(is_ejected, Relaxed) != is_ejected {
             self.stats.ejections.fetch_add(u64::from(is_ejected), Relaxed);
             self.shared.changed.notify_one();
         }
+    }
+
+    /// Puts it back among those that are picked from: it begins as a newcomer, with one call at a time until it has answered.
+    /// So many calls count as failed in a row.
+    pub(crate) fn try_out(&self, failed: u32) {
+        self.stats.consecutive_failures.store(failed, Relaxed);
+        self.stats.on_trial.store(true, Relaxed);
+        self.is_new.store(true, Release);
+        self.set_ejected(false);
+    }
+
+    /// Whether it has to show yet that it answers.
+    pub(crate) fn is_on_trial(&self) -> bool {
+        self.stats.on_trial.load(Relaxed)
+    }
+
+    /// Takes in how long an answer took to begin.
+    pub(crate) fn answered(&self, now: u64, took: Duration) {
+        latency::answered(&self.stats, now, took);
+        if self.is_on_trial() {
+            self.stats.on_trial.store(false, Relaxed);
+        }
+    }
+
+    /// The connection that calls go over.
+    pub(super) fn connection(&self) -> Option<Arc<Connection>> {
+        self.connection.load_full()
     }
 
     /// Whether it is ejected now.
@@ -268,6 +316,11 @@ impl Endpoint {
         }
         self.is_new.store(true, Release);
         self.enter(phase);
+    }
+
+    /// It is connected to again then.
+    pub(super) fn rests(&self, until: Instant) {
+        self.locked().next_attempt = Some(until);
     }
 
     fn change(&self, phase: Phase) {

@@ -4,10 +4,11 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use http::{Request, Response};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tonic::{Code, Status, body::Body};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 use tower::Service;
@@ -51,6 +52,19 @@ pub(super) async fn follow(
             }
         }
         sleep(backoff.pause()).await;
+    }
+}
+
+/// Whether its server answers at all, within this time; yes if there is no connection to ask on.
+pub(crate) async fn lives(endpoint: &Arc<Endpoint>, within: Duration) -> bool {
+    let Some(connection) = endpoint.connection() else { return true };
+    let lane = Lane { endpoint: Arc::clone(endpoint), connection };
+    let mut client = HealthClient::new(lane);
+    let asked = client.check(HealthCheckRequest::default());
+    match timeout(within, asked).await {
+        Ok(Err(status)) => status.code() != Code::Unavailable,
+        Ok(Ok(_)) => true,
+        Err(_) => false,
     }
 }
 

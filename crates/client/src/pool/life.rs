@@ -3,6 +3,7 @@
 
 use std::{
     convert::Infallible,
+    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
     time::Duration,
 };
@@ -14,7 +15,10 @@ use tokio::{
 };
 
 use super::{Backoff, ConnectError, Endpoint, Phase, Shared, health};
-use crate::connection::{self, Connection, Opened, Parting, Progress};
+use crate::{
+    connection::{self, Connection, Opened, Parting, Progress},
+    tls::words,
+};
 
 /// A connection that was lost sooner than this did not work.
 const SHORT: Duration = Duration::from_secs(1);
@@ -65,7 +69,9 @@ impl Life {
             if let Err(error) = self.once().await {
                 self.shared().lost.notify_one();
                 self.endpoint.failed(Phase::BackingOff, error);
-                sleep(self.backoff.pause()).await;
+                let pause = self.backoff.pause();
+                self.endpoint.rests(Instant::now() + pause);
+                sleep(pause).await;
             }
         }
     }
@@ -75,6 +81,7 @@ impl Life {
         let opened = open(&self.endpoint, self.keepalive).await;
         let (connection, opened) = opened.inspect_err(|_| self.shared().figures.failed_one())?;
         self.shared().figures.made_one();
+        self.count_end(&opened);
         let begun = Instant::now();
         let mut progress = opened.progress.clone();
         self.current().push(opened);
@@ -87,7 +94,6 @@ impl Life {
         self.endpoint.enter(Phase::Connecting);
         self.shared().lost.notify_one();
         let Some(parting) = parted else { return Ok(()) };
-        self.shared().figures.disconnected(parting.label);
         if parting.is_too_many_pings() {
             // As gRFC A8 wants it.
             self.keepalive = self.keepalive.map(|interval| interval * 2);
@@ -121,6 +127,7 @@ impl Life {
                 && let Ok((connection, opened)) = open(endpoint, self.keepalive).await
             {
                 self.shared().figures.made_one();
+                self.count_end(&opened);
                 self.current().push(opened);
                 endpoint.add(&connection);
             } else {
@@ -128,6 +135,20 @@ impl Life {
                 sleep(SHORT).await;
             }
         }
+    }
+
+    /// Counts why a connection ends, when it does.
+    fn count_end(&self, opened: &Opened) {
+        let (shared, endpoint) = (Arc::downgrade(&self.endpoint.shared), Arc::downgrade(&self.endpoint));
+        let mut progress = opened.progress.clone();
+        tokio::spawn(async move {
+            let parting = parting(&mut progress, |progress| !matches!(progress, Progress::Open)).await;
+            let is_removed = endpoint.upgrade().is_none_or(|endpoint| endpoint.condition().phase == Phase::Draining);
+            let label = parting.map_or("unknown", |parting| parting.label);
+            if let Some(shared) = shared.upgrade() {
+                shared.figures.disconnected(if is_removed { "subchannel shutdown" } else { label });
+            }
+        });
     }
 
     /// No new calls; the last ones may end, within the limit.
@@ -141,7 +162,6 @@ impl Life {
         let _ = timeout(self.shared().config.drain_limit, join_all(ends)).await;
         for task in tasks {
             task.abort();
-            self.shared().figures.disconnected("subchannel shutdown");
         }
         self.endpoint
     }
@@ -156,7 +176,7 @@ async fn open(endpoint: &Endpoint, keepalive: Option<Duration>) -> Result<(Arc<C
         timeout_at(until, connection::connect(&shared.dial, endpoint.address(), &shared.config, keepalive))
             .await
             .map_err(|_| too_late(limit))?
-            .map_err(|error| ConnectError { what: error.to_string(), source: Some(error.into()) })?;
+            .map_err(|error| ConnectError { what: reason(&error), source: Some(error.into()) })?;
     let spoken = parting(&mut opened.progress, |progress| !matches!(progress, Progress::Greeting));
     match timeout_at(until, spoken).await {
         Ok(None) => Ok((connection, opened)),
@@ -188,4 +208,8 @@ fn too_late(limit: Duration) -> ConnectError {
 
 fn lost(parting: &Arc<Parting>) -> ConnectError {
     ConnectError { what: format!("the connection was lost ({parting})"), source: Some(Box::new(Arc::clone(parting))) }
+}
+
+fn reason(error: &io::Error) -> String {
+    words(error).unwrap_or_else(|| error.to_string())
 }

@@ -84,6 +84,7 @@ impl Members {
             endpoint.warm(joins && !window.is_zero());
         }
         let warm_at = ready.iter().filter_map(|endpoint| endpoint.warm_at()).filter(|at| *at > now).min();
+        let is_warming = warm_at.is_some() || ready.iter().any(|endpoint| endpoint.is_on_trial());
         let names = names.borrow();
         let is_failing = |endpoint: &Arc<Endpoint>| endpoint.is_ejected() || endpoint.condition().is_failing;
         let state = if !ready.is_empty() {
@@ -97,7 +98,7 @@ impl Members {
         };
         let members = endpoints().chain(&self.draining).cloned().collect();
         let resolution = names.clone();
-        self.shared.publish(Snapshot { ready, state, is_warming: warm_at.is_some(), members, resolution });
+        self.shared.publish(Snapshot { ready, state, is_warming, members, resolution });
         warm_at
     }
 }

@@ -31,8 +31,9 @@ pub use self::{
     state::{Phase, State},
 };
 pub(crate) use self::{
-    endpoint::{Endpoint, Origin},
+    endpoint::{Condition, Endpoint, Origin},
     figures::Totals,
+    health::lives,
     snapshot::Snapshot,
     stats::Stats,
 };

@@ -13,12 +13,18 @@ pub(crate) struct Stats {
     pub(crate) failures: AtomicU64,
     /// Those of them since the last success.
     pub(crate) consecutive_failures: AtomicU32,
-    /// Moving average of the latency until the first answer, in nanoseconds; 0 before the first.
+    /// Moving average of the latency until the first answer over time, in nanoseconds, with penalties for failures; it begins
+    /// with 0.
     pub(crate) latency_ewma: AtomicU64,
     /// When that was last written, in nanoseconds since the channel began.
     pub(crate) latency_at: AtomicU64,
+    /// Average of the latency over the last calls that were answered, in nanoseconds, and over how many.
+    pub(crate) latency_shown: AtomicU64,
+    pub(crate) latency_count: AtomicU32,
     /// Times it was ejected.
     pub(crate) ejections: AtomicU64,
     /// Whether it is ejected now.
     pub(crate) ejected: AtomicBool,
+    /// Whether it has come back from that and has not answered yet: it gets one call at a time.
+    pub(crate) on_trial: AtomicBool,
 }

@@ -78,7 +78,6 @@ fn what_is_no_target_is_told_with_the_place_and_an_example() {
         ("::1", "in brackets before its port, as in [::1]:50051"),
         ("::1:50051", "in brackets before its port"),
         ("a b:1", r"' ' is in no name of a host"),
-        ("me@campus.example:1", "'@' is in no name of a host"),
         ("[::1:50051", "'[' is in no name of a host"),
         ("10.0.0.300:1", "10.0.0.300 is no IP address, as in 10.0.0.1:50051"),
         ("campus..example:1", "campus..example is no name of a host: between its dots"),
@@ -97,6 +96,33 @@ fn what_is_no_target_is_told_with_the_place_and_an_example() {
         let error = text.parse::<Target>().expect_err(text).to_string();
         assert!(error.starts_with(&format!("{text:?} is no target: ")) && error.contains(why), "{error}");
     }
+}
+
+#[test]
+fn a_scheme_is_the_same_in_capitals() {
+    assert_eq!(dns_name("DNS:///a:1"), dns_name("dns:///a:1"));
+    assert_eq!("HTTPS://a:1".parse::<Target>().unwrap().tls(), Some(true));
+    assert_eq!(fixed("Unix:/run/A.sock"), ["unix:/run/A.sock"]);
+    assert_eq!(fixed("STATIC:///UNIX:/a,In-Process:B"), ["unix:/a", "in-process:B"]);
+}
+
+#[test]
+fn a_password_is_refused_and_not_repeated() {
+    for (text, shown) in [
+        ("http://ada:secret@campus.example:1", "http://...@campus.example:1"),
+        ("https://ada:secret@campus.example:1/path", "https://...@campus.example:1/path"),
+        ("dns:///ada:secret@campus.example:1", "dns://...@campus.example:1"),
+        ("dns://ada:secret@10.0.0.1/a:1", "dns://...@10.0.0.1/a:1"),
+        ("static:///10.0.0.1:1,ada:secret@10.0.0.2:1", "static://...@10.0.0.2:1"),
+        ("ada:secret@campus.example:1", "...@campus.example:1"),
+        ("ftp://ada:se@cret@campus.example:1", "ftp://...@campus.example:1"),
+    ] {
+        let error = text.parse::<Target>().expect_err(text).to_string();
+        let why = "gRPC takes no user or password in an address; leave out what stands before the @";
+        assert_eq!(error, format!("{shown:?} is no target: {why}"));
+    }
+    assert_eq!(fixed("unix:/run/me@home.sock"), ["unix:/run/me@home.sock"]);
+    assert_eq!(fixed("static:///unix:/a@b,10.0.0.1:1"), ["unix:/a@b", "10.0.0.1:1"]);
 }
 
 #[test]

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use campus_client::Channel;
+use campus_client::{Channel, EndpointDump, PoolConfig};
 use tonic::Code;
 
 use crate::{
     scripted::{Act, Scripted},
-    support::{Server, channel_to, eventually, note, shown, unary},
+    support::{Server, channel_to, eventually, note, quick, shown, unary},
 };
 
 async fn servers(count: usize) -> Vec<Scripted> {
@@ -19,8 +19,12 @@ async fn servers(count: usize) -> Vec<Scripted> {
 }
 
 async fn ready(servers: &[Scripted], config: &str) -> Channel {
+    ready_with(servers, config, quick()).await
+}
+
+async fn ready_with(servers: &[Scripted], config: &str, pool: PoolConfig) -> Channel {
     let addresses: Vec<_> = servers.iter().map(|server| server.address).collect();
-    let channel = channel_to(&addresses).service_config(config).unwrap().build();
+    let channel = channel_to(&addresses).pool(pool).service_config(config).unwrap().build();
     channel.connect();
     eventually(async || {
         let ready =
@@ -93,12 +97,66 @@ async fn a_server_that_fails_in_a_row_is_left_out_for_a_while_and_its_connection
         unary(&channel, "Echo", note(1)).await.unwrap();
     }
     assert_eq!(servers[2].seen().len(), before, "it was picked while it was out");
+    if let Some(EndpointDump { is_ejected: true, held_back, .. }) = shown(&channel, bad) {
+        assert!(held_back.unwrap().starts_with("left out "));
+    }
     eventually(async || !shown(&channel, bad).unwrap().is_ejected).await;
     for _ in 0..10 {
         unary(&channel, "Echo", note(1)).await.unwrap();
     }
     assert!(servers[2].seen().len() > before);
     assert_eq!(channel.dump().connections.made, 3, "nobody connected anew");
+}
+
+#[tokio::test]
+async fn a_server_that_comes_back_gets_one_call_at_a_time_until_it_answers() {
+    let mut servers = servers(2).await;
+    let failures_and_a_sign_of_life = [[Act::Fail(Code::Internal, None); 3].as_slice(), &[Act::Answer]].concat();
+    servers.push(Scripted::with(failures_and_a_sign_of_life, Act::Hang).await);
+    let bad = servers[2].address;
+    let channel = ready(&servers, ROW).await;
+    eventually(async || {
+        let _ = unary(&channel, "Echo", note(1)).await;
+        shown(&channel, bad).unwrap().is_ejected
+    })
+    .await;
+    eventually(async || !shown(&channel, bad).unwrap().is_ejected).await;
+    assert_eq!(shown(&channel, bad).unwrap().held_back.unwrap(), "gets one call at a time until it answers");
+    let calls = (0..100).map(|_| {
+        let channel = channel.clone();
+        tokio::spawn(
+            async move { tokio::time::timeout(Duration::from_millis(500), unary(&channel, "Echo", note(1))).await },
+        )
+    });
+    let mut held = 0;
+    for call in calls.collect::<Vec<_>>() {
+        held += usize::from(call.await.unwrap().is_err());
+    }
+    assert_eq!((held, servers[2].health_checks()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_server_that_stands_still_is_left_out_and_gets_no_call_until_it_gives_a_sign_of_life() {
+    let servers = [Scripted::start([]).await, Scripted::with([], Act::Hang).await];
+    let config = r#"{"loadBalancingConfig":[{"round_robin":{}}],
+        "outlierDetection":{"consecutiveFailures":{"threshold":3,"baseEjectionTime":"0.05s"}},
+        "methodConfig":[{"name":[{}],"hedgingPolicy":{"maxAttempts":2,"hedgingDelay":"0.05s"}}]}"#;
+    let pool = PoolConfig { connect_timeout: Duration::from_millis(200), ..quick() };
+    let channel = ready_with(&servers, config, pool).await;
+    eventually(async || {
+        unary(&channel, "Echo", note(1)).await.unwrap();
+        shown(&channel, servers[1].address).unwrap().is_ejected
+    })
+    .await;
+    eventually(async || {
+        unary(&channel, "Echo", note(1)).await.unwrap();
+        servers[1].health_checks() == 3
+    })
+    .await;
+    let held_back = shown(&channel, servers[1].address).unwrap().held_back;
+    assert_eq!(held_back.unwrap(), "left out until it gives a sign of life");
+    assert_eq!(servers[1].seen().len() - servers[1].health_checks(), 3, "calls until it was left out");
+    assert_eq!(shown(&channel, servers[1].address).unwrap().failures, 0, "of nothing was it said that it failed");
 }
 
 #[tokio::test]

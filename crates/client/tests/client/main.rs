@@ -13,6 +13,7 @@ mod calls_deadline;
 mod calls_many;
 mod calls_retry;
 mod dns;
+mod docs;
 mod pool_drain;
 mod pool_exchange;
 mod pool_health;

@@ -117,6 +117,8 @@ async fn more_streams_than_a_connection_may_have_get_further_connections() {
     drop(open);
     eventually(async || server.probe.working() == 0).await;
     unary(&channel, "Echo", note(1)).await.unwrap();
+    server.stop().await;
+    eventually(async || channel.dump().connections.ended.values().sum::<u64>() >= made).await;
 }
 
 #[tokio::test]

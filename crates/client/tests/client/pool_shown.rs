@@ -14,7 +14,12 @@ async fn a_dump_shows_every_endpoint_and_can_be_read_back() {
     for number in 0..10 {
         unary(&channel, "Echo", note(number)).await.unwrap();
     }
-    eventually(async || shown(&channel, gone).is_some_and(|gone| gone.last_error.is_some())).await;
+    eventually(async || {
+        shown(&channel, gone).is_some_and(|gone| {
+            gone.last_error.is_some() && gone.held_back.is_some_and(|why| why.starts_with("connected to again in "))
+        })
+    })
+    .await;
     let dump = channel.dump();
     let text = serde_json::to_string(&dump).unwrap();
     assert_eq!(serde_json::from_str::<Dump>(&text).unwrap(), dump);

@@ -41,6 +41,7 @@ pub(crate) enum Act {
 /// A call as it came.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
+    pub(crate) path: String,
     pub(crate) headers: HeaderMap,
     /// None while it is not read.
     pub(crate) body: Option<Bytes>,
@@ -80,6 +81,11 @@ impl Scripted {
         self.seen.lock().unwrap().clone()
     }
 
+    /// How often it was asked whether it is there, instead of being called.
+    pub(crate) fn health_checks(&self) -> usize {
+        self.seen().iter().filter(|seen| seen.path == "/grpc.health.v1.Health/Check").count()
+    }
+
     /// A header of each call.
     pub(crate) fn headers(&self, name: &str) -> Vec<Option<String>> {
         let value = |seen: &Seen| Some(seen.headers.get(name)?.to_str().unwrap().to_owned());
@@ -92,7 +98,11 @@ impl Scripted {
             let act = self.script.lock().unwrap().pop_front().unwrap_or(self.rest);
             let number = {
                 let mut seen = self.seen.lock().unwrap();
-                seen.push(Seen { headers: request.headers().clone(), body: None });
+                seen.push(Seen {
+                    path: request.uri().path().to_owned(),
+                    headers: request.headers().clone(),
+                    body: None,
+                });
                 seen.len() - 1
             };
             if matches!(act, Act::Lose) {

@@ -72,6 +72,8 @@ fn methods_come_with_their_types_patterns_and_routes() {
     let http = update.http.as_ref().unwrap();
     assert_eq!((http.verb, http.path, http.body), ("PATCH", "/v1/{employee.name=employees/*}", "employee"));
     assert!(http.additional.is_empty() && http.response_body.is_empty());
+    let reads = |name| service.method(name).map(|it| it.only_reads).unwrap();
+    assert_eq!([reads("GetEmployee"), reads("WatchEmployees"), reads("UpdateEmployee")], [true, true, false]);
     let streaming = |name| service.method(name).map(|it| (it.client_streaming, it.server_streaming)).unwrap();
     assert_eq!(streaming("GetEmployee"), (false, false));
     assert_eq!(streaming("WatchEmployees"), (false, true));
