@@ -10,8 +10,10 @@ pub(crate) const HEALTH: &str = "\
 Examples:
   campus health
   campus --server 10.0.0.5:50051 health -o json
+  campus health --server dns:///employee-headless:50051
 
-Exits with 0 if all that the server has is serving, else with 69.";
+Of a dns:///name or static:///IP:PORT,... every server is asked. Exits with 0 if all that the servers have is serving, \
+else with 69.";
 
 /// Of `channel`.
 pub(crate) const CHANNEL: &str = "\
