@@ -17,7 +17,7 @@ use tonic::{Status, body::Body, codegen::Service};
 
 pub(crate) use self::{
     tls::TlsArgs,
-    trouble::{Explained, START},
+    trouble::{Explained, advice},
 };
 use crate::failure::Failure;
 
@@ -32,6 +32,8 @@ pub(crate) struct Transport {
 pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:50051";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Somebody watches: a server that freezes is found sooner than among services.
+const KEEPALIVE: Duration = Duration::from_secs(10);
 
 /// A server as it was named, and how its connections are encrypted.
 #[derive(Debug, Clone)]
@@ -83,7 +85,9 @@ impl Server {
         let limit = within.map_or(CONNECT_TIMEOUT, |within| within.min(CONNECT_TIMEOUT));
         // Calls have a deadline of the command line, and streams may have none.
         let builder = Channel::to(self.target.clone()).default_deadline(None);
-        let builder = builder.pool(PoolConfig { connect_timeout: limit, health_service, ..PoolConfig::default() });
+        let pool = PoolConfig { connect_timeout: limit, health_service, ..PoolConfig::default() };
+        let builder =
+            builder.pool(PoolConfig { keepalive: Some(KEEPALIVE), keepalive_timeout: CONNECT_TIMEOUT, ..pool });
         match &self.tls {
             Some(tls) => builder.tls(tls.clone()).build(),
             None => builder.build(),

@@ -8,7 +8,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::{
-    connect::{Explained, START},
+    connect::{Explained, advice},
     failure::{Failure, exit},
     terminal::printable,
 };
@@ -44,7 +44,7 @@ const TABLE: [Row; 16] = [
         "the server does not serve this: is it the right one?",
     ),
     row(Code::Internal, "INTERNAL", exit::INTERNAL, "the log of the server may say more"),
-    row(Code::Unavailable, "UNAVAILABLE", exit::UNAVAILABLE, START),
+    row(Code::Unavailable, "UNAVAILABLE", exit::UNAVAILABLE, ""),
     row(Code::DataLoss, "DATA_LOSS", exit::INTERNAL, "the log of the server may say more"),
     row(Code::Unauthenticated, "UNAUTHENTICATED", exit::RECORDS, ""),
 ];
@@ -115,13 +115,13 @@ pub(crate) fn failure(status: &Status, call: &str, server: &str) -> Failure {
     if let Some(wait) = retry_after(status) {
         failure = failure.note(format!("try again in {wait:?}"));
     }
-    let advice = if cut { find(Code::Unavailable) } else { find(status.code()) };
     // A server that has answered is running, and what ends with a question has its advice.
-    let needs_none = cut && !is_of_this_side(status) || headline.ends_with('?');
-    match advice.filter(|_| !needs_none) {
-        Some(row) if !row.advice.is_empty() => failure.note(row.advice),
-        _ => failure,
-    }
+    let advice = match find(status.code()) {
+        _ if headline.ends_with('?') => "",
+        _ if is_of_this_side(status) && cut => advice(status),
+        row => row.map_or("", |row| row.advice),
+    };
+    if advice.is_empty() { failure } else { failure.note(advice) }
 }
 
 /// The status of one record on one line: the message, then each violation.

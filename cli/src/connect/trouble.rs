@@ -105,8 +105,7 @@ fn advice_on_name(error: &ResolveError) -> &'static str {
     }
 }
 
-/// What to do where nobody listens.
-pub(crate) const START: &str = "is it running? `campus serve` starts one here; --server says where it is";
+const START: &str = "is it running? `campus serve` starts one here; --server says where it is";
 const NAME_SERVER: &str = "does the name server work? an IP address needs none";
 const SILENT: &str = "is it the right address and port? a server that hangs, or a firewall, is as silent";
 
@@ -115,7 +114,8 @@ fn is_silence(status: &Status) -> bool {
     status.source().is_some_and(|error| error.is::<ConnectError>() && error.source().is_none())
 }
 
-fn advice(status: &Status) -> &'static str {
+/// What to do about a call that found no way, or lost it.
+pub(crate) fn advice(status: &Status) -> &'static str {
     let source = status.source();
     let io = source.and_then(Error::source).and_then(|error| error.downcast_ref::<io::Error>()).map(io::Error::kind);
     match io {
@@ -125,7 +125,10 @@ fn advice(status: &Status) -> &'static str {
         _ if is_silence(status) => SILENT,
         _ => match source.and_then(<dyn Error>::downcast_ref) {
             Some(error) => advice_on_name(error),
-            None => "is it the right port? --server says where it is",
+            None if source.is_some_and(<dyn Error>::is::<ConnectError>) => {
+                "is it the right port? --server says where it is"
+            }
+            None => START,
         },
     }
 }

@@ -78,7 +78,8 @@ function list() {
         make("span", { class: `verb ${it.verb}` }, it.verb.toUpperCase()), make("span", {}, it.path)));
     return links.length ? make("section", {}, make("h3", {}, tag.name), ...links) : null;
   });
-  find("list").replaceChildren(...groups.filter(Boolean));
+  const found = groups.filter(Boolean);
+  find("list").replaceChildren(...(found.length ? found : [make("p", {}, "nothing found")]));
 }
 
 function overview() {

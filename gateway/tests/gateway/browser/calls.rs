@@ -1,8 +1,14 @@
 //! The API page while calls run, fail and are left.
 
+use std::fmt::Write;
+
+use campus_gateway::{Backend, Gateway, RestConfig};
 use serde_json::json;
 
-use crate::support::{Browser, Rest, Wire};
+use crate::{
+    contract::Contract,
+    support::{Browser, Rest, Wire},
+};
 
 const MANY: usize = 30;
 
@@ -127,4 +133,50 @@ fn events_are_taken_up_again_by_the_page_when_their_connection_breaks() {
     browser.until("return document.querySelector('#events li').innerText.includes('CHANGE_TYPE_DELETED')");
     let shown = browser.run("return [...document.querySelectorAll('#events li')].filter((it) => /DELETED|CREATED/.test(it.innerText)).length");
     assert_eq!(shown, json!(2), "none lost, none twice");
+}
+
+/// Ten services with ten methods each, and not a word about them.
+fn large_contract() -> Contract {
+    let mut text = r#"syntax = "proto3"; package large.v1; import "google/api/annotations.proto";
+        message Thing { string name = 1; repeated Thing parts = 2; map<string, int32> counts = 3; }"#
+        .to_owned();
+    for service in 0..10 {
+        write!(text, "service Service{service} {{").unwrap();
+        for method in 0..10 {
+            let reply = if method == 9 { "stream Thing" } else { "Thing" };
+            let rule =
+                if method == 0 { "" } else { r#"option (google.api.http) = {get: "/v1/sSERVICE/mMETHOD/{name}"};"# };
+            let rule = rule.replace("SERVICE", &service.to_string()).replace("METHOD", &method.to_string());
+            write!(text, "rpc Method{method}(Thing) returns ({reply}) {{ {rule} }}").unwrap();
+        }
+        text.push('}');
+    }
+    Contract::new(&text)
+}
+
+#[test]
+fn a_contract_of_a_hundred_methods_without_comments_can_be_searched_and_each_opened() {
+    let Some(browser) = Browser::start() else { return };
+    let backend = Backend::new("static:///127.0.0.1:1").unwrap();
+    let rest = Rest::of(Gateway::new(large_contract().schema, &[backend], &RestConfig::default()).unwrap());
+    browser.open(&format!("http://{}/", rest.addr));
+    browser.until("return document.querySelectorAll('nav a').length === 100");
+    browser.picture("large");
+    for link in
+        browser.run("return [...document.querySelectorAll('nav a')].map((link) => link.hash)").as_array().unwrap()
+    {
+        browser.run(&format!("location.hash = '{}'", link.as_str().unwrap()));
+        let shown = "return document.querySelector('nav a[aria-current]')?.hash";
+        browser.until(&format!("{} === '{}'", shown, link.as_str().unwrap()));
+        assert_eq!(browser.run("return document.getElementById('send') !== null"), true, "{link}");
+        assert_eq!(browser.run("return /undefined|NaN|\\[object/.test(document.body.innerText)"), false, "{link}");
+    }
+    browser.keys("body", "/");
+    browser.fill("#filter", "s7 m3");
+    assert_eq!(browser.run("return document.querySelectorAll('nav a').length"), 1);
+    browser.keys("#filter", "\u{e015}\u{e007}");
+    browser.until("return location.hash.includes('Service7_Method3')");
+    browser.fill("#filter", "no such thing");
+    browser.until("return document.getElementById('list').innerText.includes('nothing')");
+    assert_eq!(browser.complaints(), [""; 0]);
 }
