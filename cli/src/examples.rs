@@ -152,8 +152,8 @@ fn notes(kind: &Kind, verb: &str) -> Option<String> {
         "import" => Some(format!(
             "Columns that are called like fields map themselves, letter case aside, with - or a space for _: id or \
              name, {}. Empty cells are left unset. Values of enums may be shortened (M, male); what is nested is \
-             JSON.\n\nA record that is there already is replaced. The last line on stderr says what was done; the \
-             exit code is 0 only if nothing was rejected.",
+             JSON.\n\nA record that is there already is replaced. The last line on stderr says what was done, \
+             and with --output stdout as well; the exit code is 0 only if nothing was rejected.",
             settable()
         )),
         "lookup" => Some("What is not found is named on stderr; the exit code is then 1.".to_owned()),
