@@ -58,11 +58,7 @@ impl Variant {
     /// Every way to a server in this process.
     pub(crate) fn within() -> Vec<Self> {
         let here = |name, way| Self { is_here: true, way, ..Self::new(name, &[]) };
-        vec![
-            here("TCP", |addr, _| Way::Tcp(addr)),
-            here("Unix socket", |_, dir| Way::Unix(dir.join("campus.sock"))),
-            here("in-process", |_, _| Way::InProcess(NAME)),
-        ]
+        vec![here("TCP", |addr, _| Way::Tcp(addr)), here("Unix socket", |_, dir| Way::Unix(dir.join("campus.sock")))]
     }
 
     /// Every way to a server in another process.
@@ -100,9 +96,6 @@ enum Process {
     Here { _campus: Box<Campus> },
 }
 
-/// Under which a server of this process is found.
-const NAME: &str = "cost";
-
 impl Server {
     pub(crate) async fn start(variant: &Variant) -> Result<Self> {
         let server = if variant.is_here { Self::here(variant)? } else { Self::child(variant)? };
@@ -118,7 +111,6 @@ impl Server {
             let way = (variant.way)(([127, 0, 0, 1], 0).into(), dir.path());
             settings.server.listen.0.extend(match way {
                 Way::Unix(_) => Some(Address::Unix(socket)),
-                Way::InProcess(name) => Some(Address::InProcess(name.to_owned())),
                 Way::Tcp(_) | Way::Tls(..) => None,
             });
         });

@@ -24,8 +24,6 @@ pub(crate) enum Way {
     Tcp(SocketAddr),
     Unix(PathBuf),
     Tls(SocketAddr, TlsConnector),
-    /// To a server of this process, by its name.
-    InProcess(&'static str),
 }
 
 impl Way {
@@ -53,7 +51,6 @@ impl Way {
         };
         Ok(match self {
             Self::Tcp(addr) => Box::new(tcp(*addr).await?),
-            Self::InProcess(name) => Box::new(campus_inprocess::connect(name).await?),
             Self::Unix(path) => Box::new(UnixStream::connect(path).await?),
             Self::Tls(addr, connector) => {
                 Box::new(connector.connect(ServerName::try_from("localhost")?, tcp(*addr).await?).await?)

@@ -19,12 +19,12 @@ pub(crate) use encoding::Encoding;
 pub(crate) use method::{Limits, Meter, Method};
 pub(crate) use reply::ReplyBody;
 pub use request::RequestBody;
+pub(crate) use request::Source;
 
 use crate::{panics, service::ReplyFuture, status};
 use campus_call::RequestId;
 use head::Head;
 use http::{HeaderName, Request, Response};
-use hyper::body::Incoming;
 use std::{
     convert::Infallible,
     pin::Pin,
@@ -56,7 +56,7 @@ impl Call {
         method: &Arc<Method>,
         caller: &Arc<Caller>,
         refusal: Option<Status>,
-        request: Request<Incoming>,
+        request: Request<Source>,
     ) -> (Self, Option<Instant>) {
         let head = Head::read(request.headers());
         let (time, late) = match method.limits.time(head.timeout) {
@@ -79,7 +79,7 @@ impl Call {
     }
 
     /// Hands the request to its service.
-    fn run(mut meter: Meter, mut request: Request<Incoming>, encoding: Option<Encoding>) -> Self {
+    fn run(mut meter: Meter, mut request: Request<Source>, encoding: Option<Encoding>) -> Self {
         if encoding.is_some() {
             // The service gets the messages unpacked.
             request.headers_mut().remove("grpc-encoding");

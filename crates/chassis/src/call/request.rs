@@ -9,7 +9,6 @@ use super::{
 use crate::status;
 use bytes::{BufMut, Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use std::{
     pin::Pin,
     sync::Arc,
@@ -20,12 +19,37 @@ use tonic::{Code, Status};
 /// Bytes of unpacked messages that are passed on at once.
 const PIECE: usize = 64 << 10;
 
+/// Where the bytes of a request come from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// Another process, or a socket of this one.
+    Wire(hyper::body::Incoming),
+    /// A caller in this process.
+    Here(tonic::body::Body),
+}
+
+impl Source {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        match self {
+            Self::Wire(body) => Pin::new(body).poll_frame(cx).map_err(|error| Status::from_error(Box::new(error))),
+            Self::Here(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end(&self) -> bool {
+        match self {
+            Self::Wire(body) => body.is_end_stream(),
+            Self::Here(body) => body.is_end_stream(),
+        }
+    }
+}
+
 /// The request body that reaches a service: refuses a message that is over the limit before it is read, and passes a
 /// message on when all of it is here, unpacked. Who reads a message makes room for all of it when the prefix is seen, and
 /// a prefix costs its sender five bytes.
 #[derive(Debug)]
 pub struct RequestBody {
-    inner: Incoming,
+    inner: Source,
     frames: Frames,
     limit: u32,
     /// Messages there may be.
@@ -43,7 +67,7 @@ pub struct RequestBody {
 
 impl RequestBody {
     /// Of a call of `method`; `encoding` is what compressed messages are compressed by.
-    pub(crate) fn new(inner: Incoming, method: &Method, encoding: Option<Encoding>, share: &Arc<Share>) -> Self {
+    pub(crate) fn new(inner: Source, method: &Method, encoding: Option<Encoding>, share: &Arc<Share>) -> Self {
         let (frames, begun, held) = (Frames::default(), BytesMut::new(), Held::nothing(share));
         let most = if method.client_streaming { u64::MAX } else { 1 };
         Self {
@@ -138,7 +162,7 @@ impl Body for RequestBody {
         loop {
             // What was passed on last has been read, and what is begun grows.
             this.held.hold(this.begun.capacity())?;
-            let came = ready!(Pin::new(&mut this.inner).poll_frame(cx)).transpose().map_err(broken);
+            let came = ready!(this.inner.poll(cx)).transpose().map_err(broken);
             let passed = match came.map(|frame| frame.map(Frame::into_data)) {
                 Err(status) => Err(status),
                 Ok(Some(Ok(data))) => match this.take(data) {
@@ -155,7 +179,7 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.next.is_none() && self.packed.is_empty() && self.begun.is_empty() && self.inner.is_end_stream()
+        self.next.is_none() && self.packed.is_empty() && self.begun.is_empty() && self.inner.is_end()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -164,8 +188,8 @@ impl Body for RequestBody {
 }
 
 /// tonic reads CANCELLED here as the regular end of the stream; a client that resets would seem to have said all it wanted.
-fn broken(error: hyper::Error) -> Status {
-    match Status::from_error(Box::new(error)) {
+fn broken(status: Status) -> Status {
+    match status {
         status if status.code() == Code::Cancelled => Status::aborted("the client left in the middle of its request"),
         status => status,
     }

@@ -122,6 +122,11 @@ impl Open {
         self.0.unread.store(true, Relaxed);
     }
 
+    /// Whose connection it is of.
+    pub(super) fn caller(&self) -> &Arc<Caller> {
+        &self.0.caller
+    }
+
     pub(super) fn new(activity: &Arc<Activity>) -> Self {
         activity.open.fetch_add(1, Relaxed);
         activity.traffic.streams.fetch_add(1, Relaxed);

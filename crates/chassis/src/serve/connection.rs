@@ -4,6 +4,7 @@ use super::{
     Phase,
     activity::Activity,
     clock::{Act, Clock, after},
+    direct,
     dispatch::{Dispatch, DispatchWeb},
     io::Counted,
     shard::{Plan, Shard},
@@ -17,7 +18,7 @@ use crate::{
     transport::{Io, Port, Stream},
 };
 use bytes::BytesMut;
-use campus_call::{Peer, Transport};
+use campus_call::Peer;
 use hyper::{
     body::{Body, Incoming},
     server::conn::{http1, http2},
@@ -67,6 +68,10 @@ impl Drop for Place {
 /// Serves `stream` until it is closed by either side.
 pub(super) async fn serve(stream: Stream, peer: Arc<Peer>, place: Place) {
     let (shard, port) = (&place.shard, place.port);
+    let stream = match stream {
+        Stream::InProcess(asked) => return shard.traffic(port).closed(direct::serve(shard, asked, peer).await),
+        stream => stream,
+    };
     let greeting = after(Instant::now(), shard.plan.handshake_limit);
     let opened = tokio::select! {
         opened = timeout_at(greeting, open(stream, Arc::clone(&peer), port)) => opened.ok(),
@@ -174,9 +179,6 @@ async fn drive<C: Connection>(activity: &Activity, mut connection: Pin<&mut C>, 
     let shard = &activity.shard;
     let (mut phase, mut seen) = (shard.phase.subscribe(), Phase::Serve);
     let mut clock = Clock::new(&shard.plan, greeting);
-    // What answers at the web port may ask the services of this process.
-    let outlives_web = shard.web.is_some() && activity.caller.peer.transport == Transport::InProcess;
-    let mut waits = false;
     let mut alarm = pin!(tokio::time::sleep_until(clock.alarm));
     loop {
         let act = tokio::select! {
@@ -189,16 +191,10 @@ async fn drive<C: Connection>(activity: &Activity, mut connection: Pin<&mut C>, 
                 if seen >= Phase::Stop {
                     activity.caller.end(Ending::Stop);
                 }
-                waits = outlives_web && seen == Phase::Drain;
                 match seen {
                     Phase::Close => Act::Close,
-                    _ if waits => Act::Nothing,
                     _ => clock.leave(Closed::Drain),
                 }
-            }
-            () = shard.web_is_over(), if waits => {
-                waits = false;
-                clock.leave(Closed::Drain)
             }
             () = &mut alarm => clock.ring(activity),
         };

@@ -2,7 +2,7 @@
 
 use super::activity::{Activity, Open};
 use crate::{
-    call::{Call, ReplyBody},
+    call::{Call, ReplyBody, Source},
     status, web,
 };
 use http::{HeaderMap, Method as Verb, Request, Response, StatusCode, Version, header};
@@ -33,15 +33,23 @@ impl Service<Request<Incoming>> for Dispatch {
     type Future = Call;
 
     fn call(&self, request: Request<Incoming>) -> Call {
+        let (call, deadline) = self.begin(request.map(Source::Wire));
+        DEADLINE.set(deadline);
+        call
+    }
+}
+
+impl Dispatch {
+    /// With the call comes the moment it must be over.
+    pub(super) fn begin(&self, request: Request<Source>) -> (Call, Option<Instant>) {
         self.0.call();
-        DEADLINE.set(None);
         let shard = &self.0.shard;
         if request.method() != Verb::POST {
-            return Call::answer(not_grpc(StatusCode::METHOD_NOT_ALLOWED, (header::ALLOW, "POST")));
+            return (Call::answer(not_grpc(StatusCode::METHOD_NOT_ALLOWED, (header::ALLOW, "POST"))), None);
         }
         if !is_grpc(request.headers()) {
             let accept = (header::ACCEPT, "application/grpc");
-            return Call::answer(not_grpc(StatusCode::UNSUPPORTED_MEDIA_TYPE, accept));
+            return (Call::answer(not_grpc(StatusCode::UNSUPPORTED_MEDIA_TYPE, accept)), None);
         }
         let path = request.uri().path();
         let (method, refusal) = match shard.methods.get(path) {
@@ -51,9 +59,7 @@ impl Service<Request<Incoming>> for Dispatch {
             Some(method) => (method, None),
             None => (&shard.unknown, Some(unknown(&shard.services, path))),
         };
-        let (call, deadline) = Call::begin(method, &self.0.caller, refusal, request);
-        DEADLINE.set(deadline);
-        call
+        Call::begin(method, &self.0.caller, refusal, request)
     }
 }
 

@@ -4,6 +4,7 @@ mod accept;
 mod activity;
 mod clock;
 mod connection;
+mod direct;
 mod dispatch;
 mod frames;
 mod io;

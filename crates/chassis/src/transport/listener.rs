@@ -8,7 +8,6 @@ use super::{
 use campus_call::{Peer, Transport, UnixCredentials};
 use socket2::{Domain, Protocol, Type};
 use std::{io, net::SocketAddr, sync::Arc};
-use tokio::io::DuplexStream;
 
 /// Connections the kernel keeps until they are accepted.
 const BACKLOG: i32 = 1024;
@@ -165,6 +164,6 @@ fn of_unix(stream: tokio::net::UnixStream) -> io::Result<(Stream, Peer)> {
     Ok((Stream::Unix(stream.into_std()?), peer))
 }
 
-fn of_process(stream: DuplexStream) -> (Stream, Peer) {
-    (Stream::Other(Box::new(stream)), Peer::of(Transport::InProcess))
+fn of_process(asked: campus_inprocess::Asked) -> (Stream, Peer) {
+    (Stream::InProcess(asked), Peer::of(Transport::InProcess))
 }

@@ -28,6 +28,8 @@ pub(crate) enum Stream {
     /// Encrypted, once the handshake is done.
     Tls(std::net::TcpStream, Arc<Tls>),
     Unix(std::os::unix::net::UnixStream),
+    /// No bytes: calls of functions.
+    InProcess(campus_inprocess::Asked),
     /// Of the event loop that serves it, or of none.
     Other(Box<dyn Duplex>),
 }
@@ -38,6 +40,7 @@ impl fmt::Debug for Stream {
             Self::Tcp(_) => "Tcp",
             Self::Tls(..) => "Tls",
             Self::Unix(_) => "Unix",
+            Self::InProcess(_) => "InProcess",
             Self::Other(_) => "Other",
         })
     }
@@ -50,7 +53,7 @@ impl Stream {
         match self {
             Self::Tcp(stream) => drop(io::Write::write(&mut &*stream, bytes)),
             Self::Unix(stream) => drop(io::Write::write(&mut &*stream, bytes)),
-            Self::Tls(..) | Self::Other(_) => {}
+            Self::Tls(..) | Self::InProcess(_) | Self::Other(_) => {}
         }
     }
 
@@ -68,6 +71,7 @@ impl Stream {
                 return Ok((Io::Tls(Box::new(stream)), Arc::new(peer)));
             }
             Self::Unix(stream) => Io::Unix(UnixStream::from_std(stream)?),
+            Self::InProcess(_) => return Err(io::ErrorKind::Unsupported.into()),
             Self::Other(stream) => Io::Other(stream),
         };
         Ok((io, peer))

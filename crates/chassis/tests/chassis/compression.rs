@@ -246,6 +246,6 @@ async fn flags_and_bytes_that_break_the_protocol_are_internal_and_end_their_call
             check(&bare.call(method, &headers, body.clone()).await, Code::Internal, why);
         }
     }
-    assert!(Client(server.channel().await).unary("Echo", note("still here")).await.is_ok());
+    assert!(Client::from(server.channel().await).unary("Echo", note("still here")).await.is_ok());
     server.stop().await;
 }

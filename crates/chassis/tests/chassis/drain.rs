@@ -153,7 +153,7 @@ async fn a_second_signal_skips_the_wait() {
         let _ = begin.await;
         Second(again)
     }));
-    let call = tokio::spawn(async move { crate::support::Client(channel).unary("Wait", number(600_000)).await });
+    let call = tokio::spawn(async move { crate::support::Client::from(channel).unary("Wait", number(600_000)).await });
     eventually(async || probe.working() == 1).await;
     first.send(()).unwrap();
     let early = tokio::time::timeout(Duration::from_millis(200), async {

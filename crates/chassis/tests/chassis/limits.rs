@@ -145,7 +145,7 @@ async fn connections_over_the_limit_are_refused_with_a_reason_and_a_place_that_i
         else {
             return false;
         };
-        Client(channel).unary("Echo", note("")).await.is_ok()
+        Client::from(channel).unary("Echo", note("")).await.is_ok()
     })
     .await;
     server.stop().await;

@@ -110,7 +110,7 @@ impl Process {
 
     async fn client(&self) -> Client {
         let addr = self.at("grpc.address").await;
-        Client(Endpoint::from_shared(format!("http://{addr}")).unwrap().connect().await.unwrap())
+        Client::from(Endpoint::from_shared(format!("http://{addr}")).unwrap().connect().await.unwrap())
     }
 
     /// Until a call of `Wait` is under way.

@@ -1,32 +1,47 @@
 //! A call on a connection: the request on its way out, the answer on its way in.
 
 use std::{
+    fmt,
     pin::Pin,
     sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
+use campus_inprocess::Calling;
 use h2::{RecvStream, client::ResponseFuture};
-use http::{HeaderMap, Request, Response};
+use http::{Request, Response};
 use http_body::{Body as _, Frame};
 use tokio::task::AbortHandle;
 use tonic::{Status, body::Body};
 
-use super::{Connection, Failure, FailureKind, send::Send};
+use super::{Connection, Failure, FailureKind, Way, here, send::Send};
 use crate::pool::Endpoint;
 
 /// A call that has begun: the head of its answer, to be waited for. Dropped before, the call is cancelled.
 #[derive(Debug)]
 #[must_use = "the request is sent while this is polled"]
 pub(crate) struct Begun {
-    /// Or what is wrong with the request.
-    response: Result<ResponseFuture, Option<h2::Error>>,
+    response: Answering,
     /// What is not sent yet, by whoever waits for the answer;
     send: Option<Send>,
     /// when that takes longer, by a task of its own.
     task: Option<Task>,
     open: Option<Open>,
+}
+
+/// An answer that is waited for.
+enum Answering {
+    Http2(ResponseFuture),
+    Here(Calling),
+    /// What is wrong with the request.
+    Bad(Option<h2::Error>),
+}
+
+impl fmt::Debug for Answering {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Answering")
+    }
 }
 
 /// A call on a connection. It is in flight as long as this lives.
@@ -57,7 +72,7 @@ impl Drop for Open {
 }
 
 /// As errors name it.
-fn name(open: Option<Open>) -> String {
+fn name(open: Option<&Open>) -> String {
     open.map_or_else(String::new, |open| open.endpoint.address().to_string())
 }
 
@@ -77,19 +92,26 @@ impl Begun {
     /// # Errors
     /// If the connection takes no more calls.
     pub(crate) fn new(open: Open, head: Request<()>, body: Body) -> Result<Self, h2::Error> {
-        let is_empty = body.is_end_stream();
-        let (response, stream) = match open.connection.sender.clone().send_request(head, is_empty) {
-            Ok(sent) => sent,
-            Err(error) if open.connection.is_leaving() => {
-                return Err(error);
+        let (response, send) = match &open.connection.way {
+            Way::Http2(sender) => {
+                let is_empty = body.is_end_stream();
+                match sender.clone().send_request(head, is_empty) {
+                    Ok((response, stream)) => {
+                        (Answering::Http2(response), (!is_empty).then(|| Send::new(body, stream)))
+                    }
+                    Err(error) if open.connection.is_leaving() => return Err(error),
+                    Err(error) => (Answering::Bad(Some(error)), None),
+                }
             }
-            Err(error) => return Ok(Self { response: Err(Some(error)), send: None, task: None, open: Some(open) }),
+            Way::Here(connection) => match here::refusal(connection) {
+                Some(error) => return Err(error),
+                None => (Answering::Here(connection.call(head.map(|()| body))), None),
+            },
         };
-        if open.counts {
+        if open.counts && !matches!(response, Answering::Bad(_)) {
             open.endpoint.stats().picks.fetch_add(1, Relaxed);
         }
-        let send = (!is_empty).then(|| Send::new(body, stream));
-        Ok(Self { response: Ok(response), send, task: None, open: Some(open) })
+        Ok(Self { response, send, task: None, open: Some(open) })
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Result<(), Status> {
@@ -113,8 +135,9 @@ impl Future for Begun {
             return Poll::Ready(Err(Failure { kind: FailureKind::Request, status }));
         }
         let answer = match &mut this.response {
-            Ok(response) => ready!(Pin::new(response).poll(cx)),
-            Err(error) => {
+            Answering::Http2(response) => ready!(Pin::new(response).poll(cx)).map(|answer| answer.map(Source::Http2)),
+            Answering::Here(calling) => Ok(ready!(calling.as_mut().poll(cx)).map(Source::Here)),
+            Answering::Bad(error) => {
                 return error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(Failure::request(&error))));
             }
         };
@@ -122,9 +145,9 @@ impl Future for Begun {
         Poll::Ready(match answer {
             Ok(answer) => {
                 let task = this.task.take();
-                Ok(answer.map(|stream| Incoming { stream, next: Next::Data, _task: task, open }))
+                Ok(answer.map(|source| Incoming { source, _task: task, open }))
             }
-            Err(error) => Err(Failure::of(error, &name(open))),
+            Err(error) => Err(Failure::of(error, &name(open.as_ref()))),
         })
     }
 }
@@ -132,33 +155,32 @@ impl Future for Begun {
 /// The body of an answer. Dropped before its end, the call is cancelled.
 #[derive(Debug)]
 pub(crate) struct Incoming {
-    stream: RecvStream,
-    next: Next,
+    source: Source,
     /// What is left of the request is sent as long as this lives.
     _task: Option<Task>,
     open: Option<Open>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
-    Data,
-    Trailers,
-    Nothing,
+/// What an answer comes from.
+#[derive(Debug)]
+enum Source {
+    Http2(RecvStream),
+    Here(Body),
+    Ended,
 }
 
-impl Incoming {
-    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, h2::Error>>> {
-        let data = ready!(self.stream.poll_data(cx));
-        if let Some(Ok(data)) = &data {
-            // Only a window that overflows is refused, which h2 has seen before.
-            let _ = self.stream.flow_control().release_capacity(data.len());
-        }
-        Poll::Ready(data)
-    }
+type Polled = Poll<Option<Result<Frame<Bytes>, h2::Error>>>;
 
-    fn failed(&mut self, error: h2::Error) -> Status {
-        self.next = Next::Nothing;
-        Failure::of(error, &name(self.open.take())).status
+/// The next data, then the trailers.
+fn poll_stream(stream: &mut RecvStream, cx: &mut Context<'_>) -> Polled {
+    match ready!(stream.poll_data(cx)) {
+        Some(Ok(data)) => {
+            // Only a window that overflows is refused, which h2 has seen before.
+            let _ = stream.flow_control().release_capacity(data.len());
+            Poll::Ready(Some(Ok(Frame::data(data))))
+        }
+        Some(Err(error)) => Poll::Ready(Some(Err(error))),
+        None => stream.poll_trailers(cx).map(|trailers| trailers.transpose().map(|end| end.map(Frame::trailers))),
     }
 }
 
@@ -168,28 +190,23 @@ impl http_body::Body for Incoming {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = &mut *self;
-        if this.next == Next::Data {
-            match ready!(this.poll_data(cx)) {
-                Some(Ok(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
-                Some(Err(error)) => return Poll::Ready(Some(Err(this.failed(error)))),
-                None => this.next = Next::Trailers,
-            }
+        let polled = match &mut this.source {
+            Source::Http2(stream) => ready!(poll_stream(stream, cx))
+                .map(|frame| frame.map_err(|error| Failure::of(error, &name(this.open.as_ref())).status)),
+            Source::Here(body) => ready!(Pin::new(body).poll_frame(cx)),
+            Source::Ended => None,
+        };
+        if !matches!(&polled, Some(Ok(frame)) if frame.is_data()) {
+            (this.source, this.open) = (Source::Ended, None);
         }
-        if this.next == Next::Trailers {
-            let trailers: Result<Option<HeaderMap>, h2::Error> = ready!(this.stream.poll_trailers(cx));
-            this.next = Next::Nothing;
-            match trailers {
-                Ok(trailers) => {
-                    this.open = None;
-                    return Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))));
-                }
-                Err(error) => return Poll::Ready(Some(Err(this.failed(error)))),
-            }
-        }
-        Poll::Ready(None)
+        Poll::Ready(polled)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.next == Next::Nothing || self.stream.is_end_stream()
+        match &self.source {
+            Source::Http2(stream) => stream.is_end_stream(),
+            Source::Here(body) => body.is_end_stream(),
+            Source::Ended => true,
+        }
     }
 }

@@ -1,6 +1,6 @@
-//! One connection of HTTP/2 to one server.
+//! One connection to one server: of HTTP/2, or within this process.
 //!
-//! Calls write into the connection's buffers themselves, and one task a connection moves the bytes. So a call costs no message
+//! Over HTTP/2, calls write into the connection's buffers themselves, and one task a connection moves the bytes. So a call costs no message
 //! to another task, and what many calls write goes out together.
 
 mod dial;
@@ -8,6 +8,7 @@ mod drive;
 mod exchange;
 mod failure;
 mod heard;
+mod here;
 mod keepalive;
 mod send;
 
@@ -41,9 +42,16 @@ const MAX_WINDOW: u32 = (1 << 31) - 1;
 /// Where calls are sent. When the last one that knows it lets go, it ends after its calls.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    sender: SendRequest<Bytes>,
+    way: Way,
     /// Calls at once that the server takes.
     limit: AtomicUsize,
+}
+
+#[derive(Debug)]
+enum Way {
+    Http2(SendRequest<Bytes>),
+    /// The server is in this process: a call is a call of a function.
+    Here(campus_inprocess::Connection),
 }
 
 /// What the owner of a connection sees of it.
@@ -61,6 +69,9 @@ pub(crate) async fn connect(
     config: &PoolConfig,
     keepalive: Option<Duration>,
 ) -> io::Result<(Arc<Connection>, Opened)> {
+    if let (None, Address::InProcess(name)) = (&dial.connector, address) {
+        return here::connect(name).await;
+    }
     let (stream, heard) = Heard::new(dial.dial(address).await?);
     let mut builder = client::Builder::new();
     builder
@@ -71,7 +82,7 @@ pub(crate) async fn connect(
     let (sender, mut h2) = builder.handshake(stream).await.map_err(io::Error::other)?;
     let pings = keepalive.and_then(|interval| Some((interval, h2.ping_pong()?)));
     let keepalive = pings.map(|(interval, pings)| Keepalive::new(pings, interval, config.keepalive_timeout));
-    let connection = Arc::new(Connection { sender, limit: AtomicUsize::new(usize::MAX) });
+    let connection = Arc::new(Connection { way: Way::Http2(sender), limit: AtomicUsize::new(usize::MAX) });
     let (sent, progress) = watch::channel(Progress::default());
     let drive = Drive { h2, heard, seen: 0, keepalive, connection: Arc::downgrade(&connection), progress: sent };
     Ok((connection, Opened { progress, task: tokio::spawn(drive).abort_handle() }))
@@ -90,9 +101,12 @@ impl Connection {
 
     /// Why it takes no more calls.
     fn refusal(&self, cx: &mut Context<'_>) -> Option<h2::Error> {
-        match self.sender.clone().poll_ready(cx) {
-            Poll::Ready(Err(error)) => Some(error),
-            _ => None,
+        match &self.way {
+            Way::Http2(sender) => match sender.clone().poll_ready(cx) {
+                Poll::Ready(Err(error)) => Some(error),
+                _ => None,
+            },
+            Way::Here(connection) => here::refusal(connection),
         }
     }
 }

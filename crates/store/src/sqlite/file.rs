@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags, ffi};
+use rusqlite::{Connection, OpenFlags, config::DbConfig, ffi};
 
 use super::errors::READ_ONLY;
 use crate::{Config, OpenError, StoreError};
@@ -84,6 +84,8 @@ impl DatabaseFile {
         let connection = Connection::open_with_flags(&self.path, flags)?;
         connection.busy_timeout(if role == Role::Reader { READ_BUSY } else { self.busy })?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        // A plan that looked at the parameters would be made anew for each call.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         // Below zero, the figure is in KiB. The file is not mapped into memory: that would save a microsecond where the
         // cache does not hold it, but counts as memory in use, and a file cut short would end the process.
         connection.pragma_update(None, "cache_size", -1024 * i64::from(self.cache_mib.min(MOST_CACHE_MIB)))?;

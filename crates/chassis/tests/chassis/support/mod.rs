@@ -15,14 +15,16 @@ use campus_chassis::{
     AdminConfig, App, AppBuilder, BuildInfo, Handle, Health, Listen, RunError, ServerConfig, config::HumanDuration,
 };
 use http::uri::PathAndQuery;
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 use tonic::{
     Request, Response, Status, Streaming,
+    body::Body,
     client::Grpc,
     transport::{Channel, Endpoint},
 };
 use tonic_prost::ProstCodec;
+use tower::{ServiceExt, service_fn, util::BoxCloneSyncService};
 
 /// No condition of a test takes longer than this.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -94,7 +96,7 @@ impl Server {
     }
 
     pub(crate) async fn client(&self) -> Client {
-        Client(self.channel().await)
+        Client::from(self.channel().await)
     }
 
     /// Stops, and waits for the end.
@@ -128,7 +130,26 @@ pub(crate) async fn eventually(mut condition: impl AsyncFnMut() -> bool) {
 
 /// Calls the probe service.
 #[derive(Clone)]
-pub(crate) struct Client(pub(crate) Channel);
+pub(crate) struct Client(pub(crate) Lane);
+
+/// What carries calls, whatever it is.
+pub(crate) type Lane = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, Status>;
+
+impl From<Channel> for Client {
+    fn from(channel: Channel) -> Self {
+        Self(BoxCloneSyncService::new(channel.map_err(|error| Status::from_error(error.into()))))
+    }
+}
+
+impl From<campus_inprocess::Connection> for Client {
+    fn from(connection: campus_inprocess::Connection) -> Self {
+        let connection = Arc::new(connection);
+        Self(BoxCloneSyncService::new(service_fn(move |request| {
+            let connection = Arc::clone(&connection);
+            async move { Ok(connection.call(request).await) }
+        })))
+    }
+}
 
 impl Client {
     pub(crate) async fn unary(&self, method: &str, note: Request<Note>) -> Result<Response<Note>, Status> {

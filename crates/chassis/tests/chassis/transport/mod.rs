@@ -3,6 +3,7 @@
 mod addresses;
 mod allow;
 mod files;
+mod in_process;
 mod reload;
 mod tls;
 mod unix;
@@ -11,11 +12,10 @@ mod web;
 use crate::support::{Client, Server, get, note, server_config, within};
 use campus_chassis::{ServerConfig, TlsConfig, config::HumanDuration};
 use campus_testcerts::{Authority, Identity};
-use hyper_util::rt::TokioIo;
 use std::{net::SocketAddr, path::PathBuf};
 use tempfile::TempDir;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Error};
-use tower::service_fn;
+use tower::BoxError;
 
 /// The name in the servers' certificates.
 const HOST: &str = "campus.example";
@@ -78,27 +78,19 @@ fn encrypted(tls: TlsConfig) -> ServerConfig {
 
 async fn connect_tls(server: SocketAddr, tls: ClientTlsConfig) -> Result<Client, Error> {
     let endpoint = Endpoint::from_shared(format!("https://{server}")).unwrap().tls_config(tls)?;
-    within(endpoint.connect()).await.map(Client)
+    within(endpoint.connect()).await.map(Client::from)
 }
 
 /// Connects to an address as `server.listen` names it.
-async fn connect(address: &str) -> Result<Client, Error> {
+async fn connect(address: &str) -> Result<Client, BoxError> {
     let connected = match address.strip_prefix("in-process:") {
-        Some(name) => {
-            let endpoint = Endpoint::from_static("http://in-process");
-            let name = name.to_owned();
-            let connector = service_fn(move |_: http::Uri| {
-                let name = name.clone();
-                async move { campus_inprocess::connect(&name).await.map(TokioIo::new) }
-            });
-            within(endpoint.connect_with_connector(connector)).await
-        }
+        Some(name) => return Ok(within(campus_inprocess::connect(name)).await?.into()),
         None if address.starts_with("unix:") => {
             within(Endpoint::from_shared(address.to_owned()).unwrap().connect()).await
         }
         None => within(Endpoint::from_shared(format!("http://{address}")).unwrap().connect()).await,
     };
-    connected.map(Client)
+    Ok(connected?.into())
 }
 
 async fn echoes(client: &Client) -> bool {
