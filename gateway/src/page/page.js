@@ -290,14 +290,15 @@ function bodyOf(operation) {
   if (!content) return [];
   const kind = types(content)[0];
   const text = (type) => (typeof content[type].example === "string" ? content[type].example : JSON.stringify(content[type].example ?? {}, null, 2));
-  const select = make("select", { id: "type", "aria-label": "Type of the body" }, ...types(content).map((type) => make("option", {}, type)));
+  const select = make("select", { id: "type", "aria-label": "Type of the body" }, ...types(content).map((type) => make("option", { value: type === "*/*" ? "application/octet-stream" : type }, type)));
   const body = make("textarea", { id: "body", "aria-label": "Body", spellcheck: "false" });
   const write = (type) => {
     body.value = text(type);
     body.rows = Math.min(body.value.split("\n").length + 1, 24);
   };
   write(kind);
-  select.onchange = () => write(select.value);
+  // Before the form looks at its fields.
+  select.oninput = () => write(types(content)[select.selectedIndex]);
   return [make("h3", {}, "Body"), body, make("div", { class: "row" }, select)];
 }
 
