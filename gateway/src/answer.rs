@@ -4,7 +4,7 @@ use bytes::Bytes;
 use campus_schema::{JsonOptions, Value};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::Full;
-use tonic::{Code, Status, body::Body};
+use tonic::{Code, body::Body};
 
 use crate::{
     bind::{Bound, RawBody},
@@ -12,6 +12,7 @@ use crate::{
     gateway::{Gateway, Plan},
     grpc::{self, Reply},
     route::Route,
+    trouble,
     web::{coding::Coding, etag, metadata},
 };
 
@@ -96,9 +97,9 @@ impl<'a> Form<'a> {
             return Ok((message.slice_ref(raw.data), type_of(Some(&raw))));
         }
         let mut text = String::with_capacity(message.len() * 2 + 64);
-        self.route
-            .reply(message, &self.options, &mut text)
-            .map_err(|fault| Status::internal(format!("the reply of the server cannot be written as JSON: {fault}")))?;
+        self.route.reply(message, &self.options, &mut text).map_err(|fault| {
+            trouble::bad_reply(format!("the reply of the service cannot be written as JSON: {fault}"))
+        })?;
         Ok((text.into(), const { HeaderValue::from_static(JSON) }))
     }
 }

@@ -12,10 +12,7 @@ use serde_json::{Map, Value, json};
 use tonic::{Code, Status, body::Body};
 use tonic_types::{ErrorDetails, StatusExt, pb};
 
-use crate::{bind::Violations, code};
-
-/// `domain` of the `ErrorInfo` that the gateway itself makes.
-const DOMAIN: &str = "campus";
+use crate::{bind::Violations, code, trouble::DOMAIN, web::condition::Under};
 
 /// Why a request has no answer.
 #[derive(Debug)]
@@ -60,10 +57,14 @@ impl Fault {
         Self::of(StatusCode::BAD_REQUEST, Status::with_error_details(Code::InvalidArgument, message, details))
     }
 
-    /// The status, if it came from a request with `If-Match`: whose etag is not the stored one has failed its
-    /// precondition (RFC 9110, 13.1.1), unless it may be tried again as it is.
-    pub(crate) fn conditional(mut self) -> Self {
-        let failed = matches!(self.0.status.code(), Code::Aborted | Code::FailedPrecondition);
+    /// The fault of a call that was made under conditions: a record whose etag is not the stored one, or that has to be
+    /// there and is not, has failed its precondition (RFC 9110, 13.1.1), unless it may be tried again as it is.
+    pub(crate) fn under(mut self, conditions: Under) -> Self {
+        let failed = match self.0.status.code() {
+            Code::Aborted | Code::FailedPrecondition => conditions.etag,
+            Code::NotFound => conditions.existence,
+            _ => false,
+        };
         if failed && self.retry_after().is_none() {
             self.0.http = StatusCode::PRECONDITION_FAILED;
         }

@@ -13,10 +13,10 @@ use crate::{
     backend::{BackendError, assign},
     bind::{Bound, FieldPath, Raw},
     fault::Fault,
-    openapi::{BadExample, Document},
+    openapi::Document,
     page::Pages,
     route::{BadRoutes, Found, Route, Routes},
-    stream, unary,
+    stream, trouble, unary,
     web::{cors, cors::Cors},
 };
 
@@ -61,6 +61,8 @@ pub(crate) struct Plan {
     pub(crate) etag_of_request: Option<FieldPath>,
     /// The number of the field of the reply that holds its etag.
     pub(crate) etag_of_reply: Option<u32>,
+    /// The field of the request that makes a record that is not there no error (AIP-134, AIP-135).
+    pub(crate) allow_missing: Option<FieldPath>,
     /// The field of the request that tells a repetition from a second request (AIP-155).
     pub(crate) request_id: Option<FieldPath>,
     /// Where a stream says how far it has come.
@@ -79,9 +81,6 @@ pub enum BuildError {
     /// Of the descriptors that are built in.
     #[error(transparent)]
     Schema(#[from] SchemaError),
-    /// Of the OpenAPI document.
-    #[error(transparent)]
-    Example(#[from] BadExample),
 }
 
 impl Gateway {
@@ -101,7 +100,7 @@ impl Gateway {
             (backend.clone(), backend.service_config(&services))
         };
         let table = Table {
-            pages: Pages::new(Document::new(&routes, &plans, schema)?),
+            pages: Pages::new(Document::new(&routes, &plans, schema)),
             cors: Cors::new(&config.cors),
             config: config.clone(),
             schemas: vec![schema, Schema::from_descriptors(campus_proto::DESCRIPTORS)?],
@@ -154,6 +153,7 @@ impl Plan {
             raw: route.raw(),
             etag_of_request: of_body.or_else(|| text("etag")),
             etag_of_reply: of_reply.map(|field| field.number),
+            allow_missing: text("allow_missing"),
             request_id: text("request_id"),
             resume: stream::Resume::of(route.method),
         }
@@ -269,7 +269,7 @@ impl Gateway {
         let table = &self.table;
         let known = table.routes.all().get(route).zip(table.plans.get(route));
         let way = known.and_then(|(route, plan)| Some((route, plan, self.channels.get(plan.backend)?)));
-        way.ok_or_else(|| Status::internal("a route without a plan or a backend").into())
+        way.ok_or_else(|| trouble::bad_reply("a route without a plan or a backend").into())
     }
 
     async fn answer(self: Arc<Self>, purpose: Purpose, head: request::Parts, body: WebBody) -> Response<Body> {

@@ -7,8 +7,10 @@ use campus_client::Channel;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body::Body as _;
 use http_body_util::Full;
-use tonic::{Status, body::Body};
+use tonic::{Code, Status, body::Body};
 use tower::Service;
+
+use crate::trouble;
 
 /// Bytes before a message: a flag and its size.
 pub(crate) const PREFIX: usize = 5;
@@ -78,17 +80,22 @@ pub(crate) async fn unary(channel: &Channel, uri: Uri, metadata: HeaderMap, fram
     one(channel, request(uri, metadata, Body::new(Full::new(frame)))).await
 }
 
+/// The answer to a call, or what a client may know of why there is none.
+pub(crate) async fn sent(channel: &Channel, request: Request<Body>) -> Result<Response<Body>, Status> {
+    channel.clone().call(request).await.map_err(|told| trouble::of_channel(&told))
+}
+
 /// Calls a method that answers with one message.
 pub(crate) async fn one(channel: &Channel, request: Request<Body>) -> Result<Reply, Failed> {
-    let response = channel.clone().call(request).await?;
+    let response = sent(channel, request).await?;
     let (head, mut body) = opened(response)?;
     let mut message = None;
     let mut begun = BytesMut::new();
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-        match frame?.into_data() {
+        match frame.map_err(|told| trouble::of_channel(&told))?.into_data() {
             Ok(data) if message.is_none() => message = whole(&mut begun, &data)?,
             Ok(data) if data.is_empty() => {}
-            Ok(_) => return Err(Status::internal("the server sent more than one message").into()),
+            Ok(_) => return Err(trouble::bad_reply("the service sent more than one message").into()),
             Err(frame) => {
                 let trailers = frame.into_trailers().unwrap_or_default();
                 return ended(head, trailers, message);
@@ -105,7 +112,7 @@ pub(crate) fn opened(response: Response<Body>) -> Result<(HeaderMap, Body), Fail
         return Err(foreign(parts.status).into());
     }
     match Status::from_header_map(&parts.headers) {
-        Some(status) if status.code() != tonic::Code::Ok => Err(Failed::new(status, HeaderMap::new(), parts.headers)),
+        Some(status) if status.code() != Code::Ok => Err(Failed::new(status, HeaderMap::new(), parts.headers)),
         _ => Ok((parts.headers, body)),
     }
 }
@@ -113,14 +120,15 @@ pub(crate) fn opened(response: Response<Body>) -> Result<(HeaderMap, Body), Fail
 /// What gRPC makes of an answer that is none of its own ("HTTP to gRPC Status Code Mapping").
 fn foreign(code: StatusCode) -> Status {
     let message = format!("the server behind the gateway answered with HTTP {}; is it one of gRPC?", code.as_u16());
-    match code.as_u16() {
-        400 => Status::internal(message),
-        401 => Status::unauthenticated(message),
-        403 => Status::permission_denied(message),
-        404 => Status::unimplemented(message),
-        429 | 502..=504 => Status::unavailable(message),
-        _ => Status::unknown(message),
-    }
+    let code = match code.as_u16() {
+        400 => Code::Internal,
+        401 => Code::Unauthenticated,
+        403 => Code::PermissionDenied,
+        404 => Code::Unimplemented,
+        429 | 502..=504 => Code::Unavailable,
+        _ => Code::Unknown,
+    };
+    trouble::status(code, "BACKEND_FAILED", message)
 }
 
 /// The message, once all of it is here.
@@ -134,7 +142,7 @@ fn whole(begun: &mut BytesMut, data: &Bytes) -> Result<Option<Bytes>, Status> {
     begun.extend_from_slice(data);
     let Some(size) = size(begun)? else { return Ok(None) };
     if begun.len() > PREFIX + size {
-        return Err(Status::internal("the server sent more than one message"));
+        return Err(trouble::bad_reply("the service sent more than one message"));
     }
     if begun.len() < PREFIX + size {
         begun.reserve(PREFIX + size - begun.len());
@@ -149,16 +157,19 @@ pub(crate) fn size(bytes: &[u8]) -> Result<Option<usize>, Status> {
     let size = u32::from_be_bytes(*size) as usize;
     match flag {
         0 if size <= LARGEST => Ok(Some(size)),
-        0 => Err(Status::resource_exhausted(format!("the reply of {size} bytes is over the limit of {LARGEST}"))),
-        _ => Err(Status::internal("the server compressed a message, which it was not asked for")),
+        0 => {
+            let message = format!("the reply of {size} bytes is over the limit of {LARGEST}");
+            Err(trouble::status(Code::ResourceExhausted, "REPLY_TOO_LARGE", message))
+        }
+        _ => Err(trouble::bad_reply("the service compressed a message, which it was not asked for")),
     }
 }
 
 fn ended(head: HeaderMap, trailers: HeaderMap, message: Option<Bytes>) -> Result<Reply, Failed> {
     match (Status::from_header_map(&trailers), message) {
-        (Some(status), Some(message)) if status.code() == tonic::Code::Ok => Ok(Reply { message, head, trailers }),
-        (Some(status), None) if status.code() == tonic::Code::Ok => {
-            Err(Status::internal("the server sent no message").into())
+        (Some(status), Some(message)) if status.code() == Code::Ok => Ok(Reply { message, head, trailers }),
+        (Some(status), None) if status.code() == Code::Ok => {
+            Err(trouble::bad_reply("the service sent no message").into())
         }
         (Some(status), _) => Err(Failed::new(status, head, trailers)),
         (None, _) => Err(cut_off().into()),
@@ -167,7 +178,7 @@ fn ended(head: HeaderMap, trailers: HeaderMap, message: Option<Bytes>) -> Result
 
 /// A reply that has no status at its end.
 pub(crate) fn cut_off() -> Status {
-    Status::unavailable("the reply was cut off before its end; try again")
+    trouble::status(Code::Unavailable, "REPLY_CUT_OFF", "the reply was cut off before its end; try again")
 }
 
 #[cfg(test)]

@@ -19,11 +19,11 @@ mod request;
 pub mod route;
 mod settings;
 mod stream;
+mod trouble;
 mod unary;
 mod web;
 
 pub use backend::{Backend, BackendError};
 pub use gateway::{BuildError, Gateway};
-pub use openapi::BadExample;
 pub use program::main;
 pub use settings::{BadOrigin, CorsConfig, Origin, RestConfig};

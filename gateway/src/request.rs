@@ -63,12 +63,25 @@ fn check_type(headers: &HeaderMap) -> Result<(), Fault> {
     let text = kind.to_str().unwrap_or_default();
     let essence = text.split(';').next().unwrap_or_default().trim_ascii();
     if essence.eq_ignore_ascii_case(JSON) || essence.len() > 5 && essence.to_ascii_lowercase().ends_with("+json") {
-        return Ok(());
+        return check_charset(text);
     }
     let message = format!("a body of type {essence} is not understood; send JSON with content-type: {JSON}");
     let fault =
         Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidArgument, "UNSUPPORTED_MEDIA_TYPE", message);
     Err(fault.with(header::ACCEPT, HeaderValue::from_static(JSON)))
+}
+
+/// JSON is UTF-8 (RFC 8259, 8.1), whatever else a media type says.
+pub(crate) fn check_charset(kind: &str) -> Result<(), Fault> {
+    let parameters = kind.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
+    let mut charsets = parameters.filter(|(name, _)| name.trim_ascii().eq_ignore_ascii_case("charset"));
+    let Some((_, charset)) = charsets.next() else { return Ok(()) };
+    let charset = charset.trim_ascii().trim_matches('"');
+    if ["utf-8", "utf8", "us-ascii"].iter().any(|known| charset.eq_ignore_ascii_case(known)) {
+        return Ok(());
+    }
+    let message = format!("a body in {charset} is not understood; send JSON in UTF-8");
+    Err(Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidArgument, "UNSUPPORTED_CHARSET", message))
 }
 
 pub(crate) fn unsupported_coding() -> Fault {

@@ -55,6 +55,14 @@ pub struct BadTarget {
     why: String,
 }
 
+impl BadTarget {
+    /// What is wrong with it, without the text itself.
+    #[must_use]
+    pub fn why(&self) -> &str {
+        &self.why
+    }
+}
+
 impl Target {
     /// Whether the target itself says that connections are encrypted (`https`) or not (`http`, `unix`, `in-process`).
     #[must_use]

@@ -81,7 +81,7 @@ impl FieldPath {
         }
         let mut value = Vec::new();
         write(self.leaf, &mut value)?;
-        bound.nested = true;
+        bound.nested += 1;
         wrap(&self.inside, &value, &mut bound.wire);
         Ok(())
     }

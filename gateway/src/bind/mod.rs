@@ -9,7 +9,7 @@ mod query;
 mod system;
 mod violation;
 
-use campus_schema::{JsonError, JsonOptions, Malformed, wire};
+use campus_schema::{JsonError, JsonOptions, Malformed, MessageType, Value, wire};
 
 use self::system::System;
 pub use self::{
@@ -19,14 +19,19 @@ pub use self::{
 };
 use crate::route::{Body, Captured, Route, decode};
 
+/// What some programs begin a text with (RFC 8259, 8.1: it may be passed over).
+const BOM: char = '\u{feff}';
+
 /// What path and query say, ready to be joined with a body: once for a call, however many messages it sends.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Bound {
     wire: Vec<u8>,
-    /// Whether a field inside of another message is set.
-    nested: bool,
+    /// How many fields inside of other messages are set.
+    nested: usize,
     /// Whether the query says what the update mask is.
     masked: bool,
+    /// What a header says: its name, and the field.
+    said: Vec<(&'static str, FieldPath)>,
     system: System,
 }
 
@@ -41,6 +46,27 @@ impl Bound {
     /// What a header says of a field; it has the last word.
     pub(crate) fn put(&mut self, field: &FieldPath, text: &str) -> Result<(), String> {
         field.put(text, self)
+    }
+
+    /// What a header says of a text field of the request; neither query nor body may say otherwise.
+    pub(crate) fn say(
+        &mut self,
+        (header, request): (&'static str, MessageType),
+        field: &FieldPath,
+        text: &str,
+    ) -> Result<(), String> {
+        if let Some(Value::Str(before)) = field.get(request, &self.wire)
+            && before != text
+        {
+            return Err(format!("says {text:?}, and {field} in the query {before:?}; send one of them"));
+        }
+        self.said.push((header, field.clone()));
+        field.put(text, self)
+    }
+
+    /// Whether a field of the request is set and not at its default.
+    pub(crate) fn has(&self, request: MessageType, field: &FieldPath) -> bool {
+        field.get(request, &self.wire).is_some()
     }
 }
 
@@ -82,11 +108,15 @@ impl Route {
     fn append(&self, bound: &Bound, body: &[u8], out: &mut Vec<u8>) -> Result<(), Violations> {
         let start = out.len();
         let text = str::from_utf8(body).map_err(|_| Violations::one(Place::Body, "", "is not valid UTF-8"))?;
+        let text = text.strip_prefix(BOM).unwrap_or(text);
         let empty = text.trim_ascii().is_empty();
         match self.body {
             _ if empty => {}
             Body::None => return Err(Violations::one(Place::Body, "", "is not expected: this method takes none")),
-            Body::All => self.method.input.read_json(text, out).map_err(|fault| of_json(None, fault))?,
+            Body::All => {
+                let input = self.method.input;
+                input.read_json(text, out).map_err(|fault| of_whole(input, text, fault))?;
+            }
             Body::Field(field) => field.read_json(text, out).map_err(|fault| of_json(Some(field.json_name), fault))?,
         }
         if !empty {
@@ -94,7 +124,7 @@ impl Route {
             self.fill_mask(bound, text, out);
         }
         out.extend_from_slice(&bound.wire);
-        if bound.nested {
+        if bound.nested > 0 {
             let whole = out.get(start..).unwrap_or_default();
             let whole = self.method.input.canonical(whole).map_err(|fault| of_wire(&fault))?;
             out.truncate(start);
@@ -103,13 +133,27 @@ impl Route {
         Ok(())
     }
 
-    /// What the body says may repeat the path, as it does when a record is sent back, but not contradict it.
+    /// What the body says may repeat the path, as it does when a record is sent back, but not contradict it; nor what a
+    /// header says.
     fn contradictions(&self, bound: &Bound, body: &[u8]) -> Result<(), Violations> {
+        let input = self.method.input;
+        // What is in one message may have been bound in several pieces.
+        let pieces = bound.nested > 1;
+        let whole = if pieces { input.canonical(&bound.wire).map_err(|fault| of_wire(&fault))? } else { Vec::new() };
+        let known = if pieces { &whole } else { &bound.wire };
         let mut faults = Violations::default();
         for (_, field) in &self.variables {
-            let said = field.get(self.method.input, body);
-            if said.is_some_and(|said| field.get(self.method.input, &bound.wire) != Some(said)) {
+            let said = field.get(input, body);
+            if said.is_some_and(|said| field.get(input, known) != Some(said)) {
                 faults.add(Place::Body, field.to_string(), "is another one than in the path; leave it out".to_owned());
+            }
+        }
+        for (header, field) in &bound.said {
+            if let (Some(Value::Str(here)), Some(Value::Str(there))) = (field.get(input, body), field.get(input, known))
+                && here != there
+            {
+                let problem = format!("is {here:?}, and {header} says {there:?}; send one of them");
+                faults.add(Place::Body, field.to_string(), problem);
             }
         }
         faults.or(())
@@ -153,8 +197,29 @@ fn of_json(inside: Option<&str>, fault: JsonError) -> Violations {
         Some(field) => format!("{field}.{path}"),
         None => path,
     };
-    let place = if line == 0 { String::new() } else { format!(" (line {line} column {column})") };
-    Violations::one(Place::Body, &path, &format!("{message}{place}"))
+    let at = Some((line, column)).filter(|_| line > 0);
+    Violations::one(Place::Body, &path, &message).map(|violation| Violation { at, ..violation })
+}
+
+/// The same of a body that is the whole request. Who sends a record as it is stored has left out what is around it.
+fn of_whole(request: MessageType, text: &str, fault: JsonError) -> Violations {
+    let mut messages = request.fields().iter().filter(|field| field.message().is_some() && !field.repeated);
+    let only = messages.next().filter(|_| messages.next().is_none());
+    let Some((field, inner)) = only.and_then(|field| Some((field, field.message()?))) else {
+        return of_json(None, fault);
+    };
+    let sent: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).unwrap_or_default();
+    let is_inner = sent.keys().all(|key| inner.field(key).is_some());
+    if sent.is_empty() || !is_inner || sent.keys().all(|key| request.field(key).is_some()) {
+        return of_json(None, fault);
+    }
+    let message = format!(
+        "is a field of {}, which is the field {} of this body; did you mean {{\"{}\": {{…}}}}?",
+        inner.full_name(),
+        field.json_name,
+        field.json_name
+    );
+    of_json(None, JsonError { message, ..fault })
 }
 
 fn of_wire(fault: &Malformed) -> Violations {

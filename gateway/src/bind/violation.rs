@@ -38,11 +38,36 @@ pub struct Violation {
     pub field: String,
     /// What is wrong, and what would be right.
     pub problem: String,
+    /// Line and column of the body, from 1, where reading it stopped.
+    pub at: Option<(usize, usize)>,
+}
+
+impl Violation {
+    fn new(place: Place, field: String, problem: String) -> Self {
+        Self { place, field, problem, at: None }
+    }
+
+    /// What is wrong, with the line.
+    fn placed(&self) -> String {
+        let at = self.at.map(|(line, column)| format!(" (line {line} column {column})"));
+        format!("{}{}", self.problem, at.unwrap_or_default())
+    }
+
+    /// The same of a body that is the record `number` of a larger one, in which it begins in `line`.
+    #[must_use]
+    pub(crate) fn of_record(self, number: u64, line: u64) -> Self {
+        let (further, column) = self.at.map_or((0, 0), |(line, column)| (line.saturating_sub(1) as u64, column));
+        // Where in its own first line a record begins is not known.
+        let column = if further > 0 { format!(" column {column}") } else { String::new() };
+        let problem = format!("{} (record {number}, line {}{column})", self.problem, line + further);
+        Self { problem, at: None, ..self }
+    }
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place, field, problem } = self;
+        let Self { place, field, .. } = self;
+        let problem = self.placed();
         if field.is_empty() { write!(f, "{place}: {problem}") } else { write!(f, "{place}: {field}: {problem}") }
     }
 }
@@ -53,13 +78,17 @@ pub struct Violations(Vec<Violation>);
 
 impl Violations {
     pub(crate) fn one(place: Place, field: &str, problem: &str) -> Self {
-        Self(vec![Violation { place, field: field.to_owned(), problem: problem.to_owned() }])
+        Self(vec![Violation::new(place, field.to_owned(), problem.to_owned())])
     }
 
     pub(crate) fn add(&mut self, place: Place, field: String, problem: String) {
         if !self.is_full() {
-            self.0.push(Violation { place, field, problem });
+            self.0.push(Violation::new(place, field, problem));
         }
+    }
+
+    pub(crate) fn map(self, change: impl FnMut(Violation) -> Violation) -> Self {
+        Self(self.0.into_iter().map(change).collect())
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -78,7 +107,7 @@ impl Violations {
     /// `INVALID_ARGUMENT` with a `google.rpc.BadRequest` that has each of them.
     pub fn to_status(&self) -> Status {
         let violations =
-            self.0.iter().map(|it| FieldViolation::new(&it.field, format!("{}: {}", it.place, it.problem)));
+            self.0.iter().map(|it| FieldViolation::new(&it.field, format!("{}: {}", it.place, it.placed())));
         let details = ErrorDetails::with_bad_request(violations.collect::<Vec<_>>());
         Status::with_error_details(Code::InvalidArgument, self.to_string(), details)
     }

@@ -9,45 +9,47 @@ use super::{
 };
 use crate::route::{Found, Routes};
 
-/// An example of the OpenAPI document that the gateway itself would not take.
+/// An example that the gateway itself would not take.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the OpenAPI example of {route} is wrong: {reason}")]
-pub struct BadExample {
-    /// The method and the path.
-    pub route: String,
-    /// What is wrong.
-    pub reason: String,
+#[error("the OpenAPI document has no examples of {method} ({route}): {reason}")]
+pub(super) struct BadExample {
+    method: String,
+    route: String,
+    reason: String,
 }
 
 /// Sends the examples of an operation through its route, as a client would.
 pub(super) fn operation(routes: &Routes, operation: &Operation<'_>, schema: Schema) -> Result<(), BadExample> {
+    transcode(routes, operation, schema).map_err(|reason| BadExample {
+        method: operation.method(),
+        route: operation.route.to_string(),
+        reason,
+    })
+}
+
+fn transcode(routes: &Routes, operation: &Operation<'_>, schema: Schema) -> Result<(), String> {
     let route = operation.route;
-    let bad = |reason: String| BadExample { route: route.to_string(), reason };
     let path = operation.path.example();
-    let verb = route.verb.clone().unwrap_or(http::Method::POST);
-    let Found::Route(found, captured) = routes.find(&verb, &path) else {
-        return Err(bad(format!("nothing is found at {path}")));
+    let Found::Route(found, captured) = routes.find(&operation.verb, &path) else {
+        return Err(format!("nothing is found at {path}"));
     };
     if found.index != route.index {
-        return Err(bad(format!("{path} leads to {found}")));
+        return Err(format!("{path} leads to {found}"));
     }
     let query = operation.query(schema);
     let query: Vec<String> = query.iter().filter_map(Parameter::pair).collect();
-    let bound = route.bind(captured, &query.join("&")).map_err(|faults| bad(faults.to_string()))?;
+    let bound = route.bind(captured, &query.join("&")).map_err(|faults| faults.to_string())?;
     let body = operation.body_example(schema).map(|body| body.to_string()).unwrap_or_default();
     let mut message = Vec::new();
     if !route.raw().request {
-        route.request(&bound, body.as_bytes(), &mut message).map_err(|faults| bad(faults.to_string()))?;
+        route.request(&bound, body.as_bytes(), &mut message).map_err(|faults| faults.to_string())?;
         let mut text = String::new();
         let written = route.method.input.to_json(&message, &JsonOptions::default(), &mut text);
-        written.map_err(|fault| bad(format!("the request: {fault}")))?;
+        written.map_err(|fault| format!("the request: {fault}"))?;
     }
-    match route.reply_type() {
-        Some(reply) if !route.raw().reply => {
-            there_and_back(reply, &example::message(reply, example::Of::Reply, schema)).map_err(bad)
-        }
-        _ => Ok(()),
-    }
+    let reply = route.reply_type().filter(|_| !route.raw().reply);
+    let example = reply.and_then(|reply| Some((reply, example::message(reply, example::Of::Reply, schema)?)));
+    example.map_or(Ok(()), |(reply, example)| there_and_back(reply, &example))
 }
 
 fn there_and_back(message: MessageType, example: &Value) -> Result<(), String> {

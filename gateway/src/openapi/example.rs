@@ -19,11 +19,12 @@ pub(super) enum Of {
     Reply,
 }
 
-pub(super) fn message(message: MessageType, of: Of, schema: Schema) -> Value {
-    at_depth(message, of, schema, 0)
+/// None where nothing is worth showing.
+pub(super) fn message(message: MessageType, of: Of, schema: Schema) -> Option<Value> {
+    of_message(message, of, schema, 0)
 }
 
-fn at_depth(message: MessageType, of: Of, schema: Schema, depth: usize) -> Value {
+fn object(message: MessageType, of: Of, schema: Schema, depth: usize) -> Value {
     let mut object = Map::new();
     for field in message.fields() {
         let of_client = of != Of::Reply && (field.output_only || matches!(field.name, "etag" | "request_id"));
@@ -67,7 +68,7 @@ fn kind(kind: Kind, of: Of, schema: Schema, depth: usize) -> Option<Value> {
             let value = it.values().iter().find(|value| value.number != 0)?;
             json!(value.name)
         }
-        Kind::Message(it) => return of_message(it, of, schema, depth),
+        Kind::Message(it) => return of_message(it, of, schema, depth + 1),
         Kind::Map(_) => return None,
         _ => json!(7),
     })
@@ -83,12 +84,57 @@ fn of_message(message: MessageType, of: Of, schema: Schema, depth: usize) -> Opt
         "google.protobuf.ListValue" => json!(["value"]),
         "google.protobuf.Any" => return None,
         "google.rpc.Status" => json!({ "code": 5, "message": "there is no such record" }),
-        name if name.starts_with("google.protobuf.") && name.ends_with("Value") => {
-            return kind(message.fields().first()?.kind, of, schema, depth);
-        }
-        _ if depth >= DEPTH => return None,
-        _ => at_depth(message, of, schema, depth + 1),
+        _ => match wrapped(Kind::Message(message)) {
+            Some(value) => return kind(value, of, schema, depth),
+            None if depth > DEPTH => return None,
+            None => object(message, of, schema, depth),
+        },
     })
+}
+
+/// A value of a field as a path or a query has it.
+pub(super) fn plain(field: &Field, parent: Option<MessageType>, schema: Schema) -> Option<String> {
+    match field.kind {
+        Kind::String => text(field, parent, schema),
+        Kind::Enum(it) => {
+            let values = it.values();
+            values.iter().find(|value| value.number != 0).or(values.first()).map(|value| value.name.to_owned())
+        }
+        Kind::Map(_) => None,
+        kind => Some(match self::kind(kind, Of::Request, schema, 0)? {
+            Value::String(text) if !is_json(kind) => text,
+            value => value.to_string(),
+        }),
+    }
+}
+
+/// The same as an example of the document, which is what the schema of the kind describes.
+pub(super) fn described(kind: Kind, text: &str) -> Value {
+    match wrapped(kind).unwrap_or(kind) {
+        Kind::Bool
+        | Kind::Int32
+        | Kind::Sint32
+        | Kind::Sfixed32
+        | Kind::Uint32
+        | Kind::Fixed32
+        | Kind::Float
+        | Kind::Double => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
+        _ => text.into(),
+    }
+}
+
+/// What is in a wrapper.
+pub(super) fn wrapped(kind: Kind) -> Option<Kind> {
+    let Kind::Message(message) = kind else { return None };
+    let name = message.full_name();
+    let is_wrapper = name.starts_with("google.protobuf.") && name.ends_with("Value") && !is_json(kind);
+    message.fields().first().filter(|_| is_wrapper).map(|field| field.kind)
+}
+
+/// Whether a path and a query have JSON for it.
+pub(super) fn is_json(kind: Kind) -> bool {
+    const NAMES: [&str; 3] = ["google.protobuf.Struct", "google.protobuf.Value", "google.protobuf.ListValue"];
+    matches!(kind, Kind::Message(message) if NAMES.contains(&message.full_name()))
 }
 
 /// A text for a field: what its comment gives as an example, a name of its resource, or what its name says.

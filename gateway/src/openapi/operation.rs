@@ -1,6 +1,7 @@
 //! One way to reach a method, as OpenAPI describes it.
 
 use campus_schema::{Field, Kind, MessageType, Schema};
+use http::Method;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
@@ -11,6 +12,7 @@ use super::{
     schema::Schemas,
 };
 use crate::{
+    bind::FieldPath,
     gateway::Plan,
     route::{Body, Route},
 };
@@ -23,6 +25,8 @@ pub(super) struct Operation<'a> {
     pub(super) route: &'a Route,
     pub(super) plan: &'a Plan,
     pub(super) path: &'a OpenPath,
+    /// One that leads to the route.
+    pub(super) verb: Method,
 }
 
 /// A parameter of the query.
@@ -44,13 +48,14 @@ impl Parameter {
         let mut described = json!({
             "name": self.name,
             "in": "query",
-            "schema": schemas.field(self.field),
+            "schema": schemas.parameter(self.field),
             "description": comment.unwrap_or_default(),
         });
         if let Some(object) = described.as_object_mut() {
             object.extend(self.field.required.then(|| ("required".to_owned(), true.into())));
             object.extend(self.example.clone().map(|example| {
-                let example = if self.field.repeated { json!([example]) } else { example.into() };
+                let example = example::described(self.field.kind, &example);
+                let example = if self.field.repeated { json!([example]) } else { example };
                 ("example".to_owned(), example)
             }));
             object.extend(matches!(self.field.kind, Kind::Map(_)).then(|| ("style".to_owned(), "deepObject".into())));
@@ -60,6 +65,11 @@ impl Parameter {
 }
 
 impl Operation<'_> {
+    /// Its full name.
+    pub(super) fn method(&self) -> String {
+        format!("{}.{}", self.route.service.full_name, self.route.method.name)
+    }
+
     /// The fields of the request that are neither in the path nor in the body.
     pub(super) fn query(&self, schema: Schema) -> Vec<Parameter> {
         let mut parameters = Vec::new();
@@ -84,7 +94,7 @@ impl Operation<'_> {
             match field.message() {
                 _ if takes_text => {
                     let known = example::of_comment(field, Some(message), schema);
-                    let required = || field.required.then(|| example::text(field, Some(message), schema)).flatten();
+                    let required = || field.required.then(|| example::plain(field, Some(message), schema)).flatten();
                     let example = known.map(str::to_owned).or_else(required);
                     out.push(Parameter { name, field, parent: message, example });
                 }
@@ -100,15 +110,17 @@ impl Operation<'_> {
     pub(super) fn body_example(&self, schema: Schema) -> Option<Value> {
         let message = self.route.body_type().filter(|_| !self.route.raw().request)?;
         let of = if matches!(self.route.body, Body::Field(_)) { Of::Nameless } else { Of::Request };
-        let one = example::message(message, of, schema);
+        let mut one = example::message(message, of, schema)?;
+        for path in self.route.variables() {
+            leave_out(&mut one, path, self.route.body);
+        }
         let many = matches!(self.route.body, Body::Field(field) if field.repeated);
         Some(if many { json!([one]) } else { one })
     }
 
     pub(super) fn describe(&self, schemas: &mut Schemas, id: &str, tag: &str) -> Value {
         let method = self.route.method;
-        let full_name = format!("{}.{}", self.route.service.full_name, method.name);
-        let comment = schemas.schema.comment(&full_name).unwrap_or_default();
+        let comment = schemas.schema.comment(&self.method()).unwrap_or_default();
         let summary = comment.split_once(". ").map_or(comment, |(first, _)| first);
         let summary = summary.split("\n\n").next().unwrap_or_default().replace('\n', " ");
         let mut described = json!({
@@ -148,8 +160,8 @@ impl Operation<'_> {
             if let Some(object) = described.as_object_mut() {
                 object.insert("description".to_owned(), text.trim().into());
                 if let Some(field) = parameter.field.filter(|field| parameter.whole && field.kind != Kind::String) {
-                    object.insert("schema".to_owned(), schemas.field(field));
-                    object.insert("example".to_owned(), number_or_text(&parameter.example));
+                    object.insert("schema".to_owned(), schemas.parameter(field));
+                    object.insert("example".to_owned(), example::described(field.kind, &parameter.example));
                 }
             }
             parameters.push(described);
@@ -166,7 +178,7 @@ impl Operation<'_> {
                 "name": name, "in": "header", "schema": { "type": "string" }, "description": text,
             }));
         };
-        let is_get = self.route.verb == Some(http::Method::GET);
+        let is_get = self.verb == Method::GET;
         if is_get && self.plan.etag_of_reply.is_some() && !self.route.method.server_streaming {
             header("If-None-Match", "An etag: answers 304 without a body if it is still the record's.");
         } else if !is_get && self.plan.etag_of_request.is_some() {
@@ -195,10 +207,10 @@ impl Operation<'_> {
             let line = example.as_ref().map(|example| format!("{example}\n"));
             return Some(json!({ "required": true, "content": {
                 "application/x-ndjson": { "schema": lines(&schema, "A JSON value on each line"), "example": line },
-                "application/json": { "schema": { "type": "array", "items": schema }, "example": [example] },
+                "application/json": { "schema": { "type": "array", "items": schema }, "example": example.as_ref().map(|example| [example]) },
             }}));
         }
-        let is_partial = self.route.verb == Some(http::Method::PATCH);
+        let is_partial = self.verb == Method::PATCH;
         let required: Vec<&str> = self.route.body_type().map_or_else(Vec::new, |message| {
             message.fields().iter().filter(|field| field.required).map(|field| field.json_name).collect()
         });
@@ -220,7 +232,7 @@ impl Operation<'_> {
             let text = "There is nothing more behind `Last-Event-ID`; for `text/event-stream` only.";
             responses.insert("204".to_owned(), json!({ "description": text }));
         }
-        let safe = self.route.verb == Some(http::Method::GET);
+        let safe = self.verb == Method::GET;
         if safe && self.plan.etag_of_reply.is_some() && !self.route.method.server_streaming {
             let text = "The record still has the etag of `If-None-Match`.";
             responses.insert("304".to_owned(), json!({ "description": text }));
@@ -241,7 +253,7 @@ impl Operation<'_> {
         let example = self
             .route
             .reply_type()
-            .map(|reply| example::message(reply, Of::Reply, schemas.schema))
+            .and_then(|reply| example::message(reply, Of::Reply, schemas.schema))
             .filter(|_| !self.route.response_body.is_some_and(|field| field.repeated));
         if !method.server_streaming {
             let mut answer = json!({
@@ -255,17 +267,23 @@ impl Operation<'_> {
             return answer;
         }
         let one = json!({ "anyOf": [schema, reference("Error")] });
-        let example = example.unwrap_or_default();
+        let text = |before: &str, behind: &str| example.as_ref().map(|example| format!("{before}{example}{behind}"));
         json!({
             "description": "A stream. An error that comes after its beginning is its last element, with the one member \
                             `error`.",
             "content": {
-                "application/json": { "schema": { "type": "array", "items": one }, "example": [example] },
-                "application/x-ndjson": { "schema": lines(&one, "A JSON value on each line"), "example": format!("{example}\n") },
+                "application/json": {
+                    "schema": { "type": "array", "items": one },
+                    "example": example.as_ref().map(|example| [example]),
+                },
+                "application/x-ndjson": {
+                    "schema": lines(&one, "A JSON value on each line"),
+                    "example": text("", "\n"),
+                },
                 "text/event-stream": {
                     "schema": lines(&one, "Events whose `data` is a JSON value and whose `id` is what `Last-Event-ID` \
                                            takes; `event: error` or `event: end` is the last one"),
-                    "example": format!("data: {example}\n\n"),
+                    "example": text("data: ", "\n\n"),
                 },
             },
         })
@@ -277,6 +295,20 @@ fn lines(one: &Value, text: &str) -> Value {
     json!({ "type": "string", "description": text, "contentMediaType": "application/json", "contentSchema": one })
 }
 
-fn number_or_text(text: &str) -> Value {
-    text.parse::<i32>().map_or_else(|_| text.into(), Value::from)
+/// Takes out of an example of the body what the path says.
+fn leave_out(body: &mut Value, path: &FieldPath, of: Body) {
+    let mut fields = path.inside().iter().copied().chain([path.leaf()]);
+    if let Body::Field(body) = of
+        && fields.next().is_none_or(|first| first.number != body.number)
+    {
+        return;
+    }
+    let mut fields = fields.peekable();
+    let mut here = body.as_object_mut();
+    while let (Some(field), Some(object)) = (fields.next(), here) {
+        if fields.peek().is_none() {
+            object.remove(field.json_name);
+        }
+        here = object.get_mut(field.json_name).and_then(Value::as_object_mut);
+    }
 }

@@ -1,11 +1,10 @@
 //! Path templates as OpenAPI has them, which know single segments only.
 
 use campus_schema::{Field, Kind, MessageType, Schema};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::{
-    bind::FieldPath,
-    route::{Edge, Route, Segment},
-};
+use super::example;
+use crate::route::{Edge, Route, Segment};
 
 /// A path with its parameters.
 #[derive(Clone, Debug)]
@@ -32,9 +31,9 @@ pub(super) struct Parameter {
 }
 
 impl OpenPath {
-    pub(super) fn of(route: &Route, schema: Schema) -> Self {
+    /// `word` stands for any text in the examples.
+    pub(super) fn of(route: &Route, word: &str, schema: Schema) -> Self {
         let (mut text, mut shape, mut parameters) = (String::new(), String::new(), Vec::<Parameter>::new());
-        let count = route.pattern.segments.len();
         for (at, segment) in route.pattern.segments.iter().enumerate() {
             text.push('/');
             shape.push('/');
@@ -43,21 +42,7 @@ impl OpenPath {
                 shape.push_str(literal);
                 continue;
             }
-            let inside = route.variables.iter().find_map(|(variable, field)| {
-                let (from, to) = (place(variable.from, count), place(variable.to, count));
-                (from..to).contains(&at).then_some((field, from, to))
-            });
-            let mut parameter = match inside {
-                Some((field, from, to)) => parameter(route, schema, field, (at, from, to)),
-                None => Parameter {
-                    name: "segment".to_owned(),
-                    field: None,
-                    parent: None,
-                    whole: false,
-                    many: false,
-                    example: "1".to_owned(),
-                },
-            };
+            let mut parameter = parameter(route, at, word, schema);
             parameter.many = *segment == Segment::Many;
             if parameters.iter().any(|known| known.name == parameter.name) {
                 parameter.name = format!("{}_{}", parameter.name, parameters.len() + 1);
@@ -65,6 +50,10 @@ impl OpenPath {
             text.push_str(&format!("{{{}}}", parameter.name));
             shape.push_str("{}");
             parameters.push(parameter);
+        }
+        if text.is_empty() {
+            text.push('/');
+            shape.push('/');
         }
         if let Some(verb) = &route.pattern.verb {
             text.push_str(&format!(":{verb}"));
@@ -78,10 +67,22 @@ impl OpenPath {
         self.shape.clone()
     }
 
+    /// With the names that another path of the same shape has.
+    pub(super) fn named_as(mut self, other: &Self) -> Self {
+        self.text.clone_from(&other.text);
+        for (parameter, other) in self.parameters.iter_mut().zip(&other.parameters) {
+            parameter.name.clone_from(&other.name);
+        }
+        self
+    }
+
     /// A path that a client could ask for.
     pub(super) fn example(&self) -> String {
         self.parameters.iter().fold(self.text.clone(), |text, parameter| {
-            text.replace(&format!("{{{}}}", parameter.name), &parameter.example)
+            let encoded = utf8_percent_encode(&parameter.example, NON_ALPHANUMERIC).to_string();
+            // Of many segments there are two here, so that it is none of a rule for one.
+            let encoded = if parameter.many { format!("{encoded}/{encoded}") } else { encoded };
+            text.replace(&format!("{{{}}}", parameter.name), &encoded)
         })
     }
 }
@@ -93,8 +94,17 @@ fn place(edge: Edge, count: usize) -> usize {
     }
 }
 
-/// The segment at one place of a field that stands from one place to another.
-fn parameter(route: &Route, schema: Schema, path: &FieldPath, (at, from, to): (usize, usize, usize)) -> Parameter {
+/// The segment at one place.
+fn parameter(route: &Route, at: usize, word: &str, schema: Schema) -> Parameter {
+    let count = route.pattern.segments.len();
+    let inside = route.variables.iter().find_map(|(variable, path)| {
+        let (from, to) = (place(variable.from, count), place(variable.to, count));
+        (from..to).contains(&at).then_some((path, from, to))
+    });
+    let Some((path, from, to)) = inside else {
+        let (name, example) = ("segment".to_owned(), word.to_owned());
+        return Parameter { name, field: None, parent: None, whole: false, many: false, example };
+    };
     let field = path.leaf();
     let parent = path.inside().last().map_or(Some(route.method.input), |inside| inside.message());
     // The pattern of the resource has names for the parts of a name.
@@ -105,12 +115,12 @@ fn parameter(route: &Route, schema: Schema, path: &FieldPath, (at, from, to): (u
         part.strip_prefix('{')?.strip_suffix('}')
     });
     let example = match (named, field.kind) {
-        (Some(_), _) => "10001",
-        (None, Kind::String) => "example",
-        _ => "7",
+        (Some(_), Kind::String) => Some("10001".to_owned()),
+        (_, Kind::String) => None,
+        _ => example::plain(field, parent, schema),
     };
-    let name = named.unwrap_or(field.name).to_owned();
-    Parameter { name, field: Some(field), parent, whole: to - from == 1, many: false, example: example.to_owned() }
+    let (name, example) = (named.unwrap_or(field.name).to_owned(), example.unwrap_or_else(|| word.to_owned()));
+    Parameter { name, field: Some(field), parent, whole: to - from == 1, many: false, example }
 }
 
 /// The pattern of the resource that a field names.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use campus_schema::{EnumType, Field, Kind, MessageType, Schema};
 use serde_json::{Map, Value, json};
 
-use super::reference;
+use super::{example, reference};
 
 /// The schemas that a document needs.
 pub(super) struct Schemas {
@@ -33,6 +33,15 @@ impl Schemas {
     /// All values of a field.
     pub(super) fn field(&mut self, field: &Field) -> Value {
         let one = self.kind(field.kind);
+        if field.repeated { json!({ "type": "array", "items": one }) } else { one }
+    }
+
+    /// All values of a field as a path or a query has them: a wrapper is its value there, and JSON is a text.
+    pub(super) fn parameter(&mut self, field: &Field) -> Value {
+        let one = match field.kind {
+            kind if example::is_json(kind) => json!({ "type": "string", "contentMediaType": "application/json" }),
+            kind => self.kind(example::wrapped(kind).unwrap_or(kind)),
+        };
         if field.repeated { json!({ "type": "array", "items": one }) } else { one }
     }
 

@@ -17,7 +17,7 @@ use campus_schema::Schema;
 use clap::{CommandFactory, FromArgMatches, Parser};
 
 use self::settings::Settings;
-use crate::Gateway;
+use crate::{BuildError, Gateway};
 
 /// Flags of the gateway. Every other setting stands in the file or the environment.
 #[derive(Parser)]
@@ -93,15 +93,19 @@ fn run(binary: &'static str, flags: Flags) -> Result<(), End> {
     }
     let backends = settings.backends().map_err(|error| End::usage(&error))?;
     let schema = schema(settings.gateway.descriptors.as_deref())?;
-    let gateway = Gateway::new(schema, &backends, &settings.rest).map_err(|error| End::usage(&error))?;
     let info = build_info(binary);
     let observer = Observer::start(&settings.log, &settings.telemetry, &info);
     let mut observer = observer.map_err(|error| End { message: error.to_string(), code: error.exit_code() })?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let served = match runtime {
-        Ok(runtime) => runtime.block_on(serve(&settings, gateway, info, &mut observer)),
-        Err(error) => Err(End::internal(&error)),
-    };
+    // It has something to say in the log.
+    let gateway = Gateway::new(schema, &backends, &settings.rest).map_err(|error| match error {
+        BuildError::Backends(error) => End::usage(&format!("setting gateway.backends: {error}")),
+        other => End::usage(&other),
+    });
+    let served = gateway.and_then(|gateway| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| End::internal(&error))?;
+        runtime.block_on(serve(&settings, gateway, info, &mut observer))
+    });
     observer.stop();
     served
 }
@@ -112,7 +116,10 @@ async fn serve(settings: &Settings, gateway: Gateway, info: BuildInfo, observer:
     let (metrics, watched) = (gateway.metrics(), gateway.watched().map_err(|error| End::usage(&error))?);
     let app = app.web(settings.rest.listen.clone(), gateway);
     let app = watched.into_iter().fold(app, |app, (target, channel)| {
-        app.ready_check(format!("backend {target}"), ready::check(channel, settings.gateway.backend_limit.get()))
+        app.ready_check(
+            format!("backend {target}"),
+            ready::check(target, channel, settings.gateway.backend_limit.get()),
+        )
     });
     let app = app.build().map_err(|error: StartError| End::usage(&error))?;
     app.metrics().register(|registry| metrics.register(registry));
@@ -129,7 +136,13 @@ fn schema(file: Option<&Path>) -> Result<Schema, End> {
         End::usage(&format!("setting gateway.descriptors is {:?}: {}", path.display().to_string(), why.to_string()))
     };
     let bytes = fs::read(path).map_err(|error| refused(&format!("the file cannot be read: {error}")))?;
-    Schema::from_descriptors(&bytes).map_err(|error| refused(&error))
+    let schema = Schema::from_descriptors(&bytes).map_err(|error| refused(&error))?;
+    if schema.services().is_empty() {
+        return Err(refused(
+            &"it has no services; make it with `buf build -o FILE`, or protoc --include_imports -o FILE",
+        ));
+    }
+    Ok(schema)
 }
 
 impl Flags {

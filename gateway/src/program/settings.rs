@@ -6,7 +6,7 @@ use campus_chassis::{
     AdminConfig, Listen, LogConfig, ServerConfig,
     config::{HumanDuration, List, OutOfRange, Range, check},
 };
-use campus_client::{Target, Tls, TlsBuilder};
+use campus_client::{BadTarget, Target, Tls, TlsBuilder};
 use campus_host::TelemetrySettings;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
@@ -117,8 +117,17 @@ impl Settings {
 
     /// The backends, ready to be used.
     pub(crate) fn backends(&self) -> Result<Vec<Backend>, OutOfRange> {
-        let backends = self.gateway.backends.0.iter();
-        backends.map(|backend| backend.open().map_err(|why| backend.refused(&why))).collect()
+        let backends = &self.gateway.backends.0;
+        if backends.is_empty() {
+            return Err(OutOfRange {
+                setting: "gateway.backends",
+                value: "[]".to_owned(),
+                possible: "calls need somewhere to go; give --backend dns:///my-service:50051, or in the file under \
+                           [gateway] the line backends = [{ target = \"dns:///my-service:50051\" }]"
+                    .into(),
+            });
+        }
+        backends.iter().map(|backend| backend.open().map_err(|why| backend.refused(&why))).collect()
     }
 }
 
@@ -132,8 +141,11 @@ impl BackendSettings {
     }
 
     fn open(&self) -> Result<Backend, String> {
-        let backend = Backend::new(&self.target).map_err(|error| error.to_string())?;
-        let target: Target = self.target.parse().map_err(|error: campus_client::BadTarget| error.to_string())?;
+        if self.target.starts_with("in-process:") {
+            return Err("there are no servers in this process; campus serve has some, with REST before them".to_owned());
+        }
+        let backend = Backend::new(&self.target).map_err(|error| error.why().to_owned())?;
+        let target: Target = self.target.parse().map_err(|error: BadTarget| error.why().to_owned())?;
         let names = &self.services.0;
         let backend = if names.is_empty() { backend } else { backend.services(names.clone()) };
         let asked = self.tls_ca.is_some() || self.tls_certificate.is_some() || self.tls_server_name.is_some();

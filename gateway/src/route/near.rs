@@ -8,10 +8,13 @@ use super::{Route, Routes, template::Segment};
 const LONGEST: usize = 512;
 
 impl Routes {
-    /// The path with the one segment or verb put right that no route has, if there is a route that is otherwise the same.
+    /// The path without a slash at its end, or with the one segment or verb put right that no route has, if there is a route that is otherwise the same.
     pub fn nearest(&self, path: &str) -> Option<String> {
         if path.len() > LONGEST {
             return None;
+        }
+        if let Some(without) = path.strip_suffix('/').filter(|path| !self.methods(path).is_empty()) {
+            return Some(without.to_owned());
         }
         let mut slips: Vec<Slip<'_>> = self.routes.iter().filter_map(|route| slip(route, path)).collect();
         slips.sort_by_key(|slip| slip.wrong);

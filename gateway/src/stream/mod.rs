@@ -16,8 +16,7 @@ use campus_schema::JsonOptions;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 use tokio::{sync::oneshot, time};
-use tonic::{Code, Status, body::Body};
-use tower::Service;
+use tonic::{Code, body::Body};
 
 use self::{
     format::Format,
@@ -32,8 +31,11 @@ use crate::{
     fault::Fault,
     gateway::{Exchange, Gateway, Plan},
     grpc, request,
+    route::Route,
+    trouble,
     web::{
         coding::{Coding, Packer},
+        condition,
         deadline::Time,
         metadata,
     },
@@ -48,8 +50,7 @@ const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 pub(crate) async fn answer(exchange: Exchange) -> Result<Response<Body>, Fault> {
     let asked = Time::asked(&exchange.head.headers, &exchange.gateway.table.config)?;
     let Some(time) = asked else { return begin(exchange, None).await };
-    let late = |_| Fault::from(Status::deadline_exceeded("the time of the request was over before it was answered"));
-    time::timeout(time.whole, begin(exchange, asked)).await.unwrap_or_else(|over| Err(late(over)))
+    time::timeout(time.whole, begin(exchange, asked)).await.unwrap_or_else(|_| Err(trouble::late().into()))
 }
 
 async fn begin(exchange: Exchange, asked: Option<Time>) -> Result<Response<Body>, Fault> {
@@ -61,7 +62,8 @@ async fn begin(exchange: Exchange, asked: Option<Time>) -> Result<Response<Body>
     if route.method.server_streaming && !plan.raw.reply && accepted.is_none() {
         return Err(answer::not_acceptable(&OFFERED));
     }
-    take_up(plan, &head.headers, &mut bound)?;
+    condition::of_stream(&head.method, &head.headers)?;
+    take_up((route, plan), &head.headers, &mut bound)?;
     let form = answer::Form::new((&gateway, route, plan), &bound, &head);
     // A record is one line in every form.
     let options = JsonOptions { indent: None, ..bound.json_options(JsonOptions::default()) };
@@ -79,7 +81,7 @@ async fn begin(exchange: Exchange, asked: Option<Time>) -> Result<Response<Body>
             Err(failed) => Err(blamed(&mut upload, failed).await),
         };
     }
-    let opened = async { grpc::opened(channel.clone().call(request).await?) };
+    let opened = async { grpc::opened(grpc::sent(channel, request).await?) };
     let (metadata, body) = match opened.await {
         Ok(opened) => opened,
         Err(failed) => return Err(blamed(&mut upload, failed).await),
@@ -108,10 +110,14 @@ async fn begin(exchange: Exchange, asked: Option<Time>) -> Result<Response<Body>
 }
 
 /// Goes on where `Last-Event-ID` says.
-fn take_up(plan: &Plan, headers: &HeaderMap, bound: &mut Bound) -> Result<(), Fault> {
-    let (Some(resume), Some(id)) = (&plan.resume, headers.get("last-event-id")) else { return Ok(()) };
-    let id = str::from_utf8(id.as_bytes()).map_err(|_| Fault::header("Last-Event-ID", "is not valid UTF-8"))?;
-    bound.put(&resume.request, id).map_err(|problem| Fault::header("Last-Event-ID", problem))
+fn take_up((route, plan): (&Route, &Plan), headers: &HeaderMap, bound: &mut Bound) -> Result<(), Fault> {
+    let Some(id) = headers.get("last-event-id").filter(|_| route.method.server_streaming) else { return Ok(()) };
+    let refused = |problem: &str| Fault::header("Last-Event-ID", problem);
+    let resume = plan.resume.as_ref().ok_or_else(|| {
+        refused("this stream has no ids and cannot go on where it broke; leave the header out to have all of it")
+    })?;
+    let id = str::from_utf8(id.as_bytes()).map_err(|_| refused("is not valid UTF-8"))?;
+    bound.put(&resume.request, id).map_err(|problem| refused(&problem))
 }
 
 /// What has come of the stream when its head is sent.

@@ -41,6 +41,8 @@ pub(super) struct Records {
     /// Given out so far.
     count: u64,
     limit: usize,
+    /// Whether the first bytes were looked at.
+    begun: bool,
     ended: bool,
 }
 
@@ -89,6 +91,7 @@ impl Records {
             line: 1,
             count: 0,
             limit,
+            begun: false,
             ended: false,
         }
     }
@@ -110,6 +113,9 @@ impl Records {
     /// # Errors
     /// When the body has not the form it should have.
     pub(super) fn next(&mut self) -> Result<Option<Record<'_>>, Problem> {
+        if !self.begun && !self.begin() {
+            return Ok(None);
+        }
         if matches!(self.form, Form::Any | Form::AnyValues) {
             self.skip_space();
             self.form = match (self.bytes.get(self.start), self.form) {
@@ -136,6 +142,16 @@ impl Records {
         self.count += 1;
         let text = self.bytes.get(range).unwrap_or_default();
         Ok(Some(Record { number: self.count, line, text }))
+    }
+
+    /// Passes over a byte order mark, once it is known whether there is one.
+    fn begin(&mut self) -> bool {
+        const BOM: &[u8] = "\u{feff}".as_bytes();
+        self.begun = self.ended || self.bytes.len() >= BOM.len() || !BOM.starts_with(&self.bytes);
+        if self.bytes.starts_with(BOM) {
+            self.start = BOM.len();
+        }
+        self.begun
     }
 
     /// At the end nothing may be left.

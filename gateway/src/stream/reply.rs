@@ -25,6 +25,7 @@ use super::{
 use crate::{
     gateway::{Gateway, Plan},
     route::Route,
+    trouble,
     web::coding::Packer,
 };
 
@@ -77,8 +78,7 @@ impl Reply {
         }
         let Some(deadline) = &mut self.deadline else { return Poll::Pending };
         ready!(deadline.as_mut().poll(cx));
-        let late = Status::deadline_exceeded("the time of the request was over before the end of the stream");
-        Poll::Ready(Next::End(late, HeaderMap::new()))
+        Poll::Ready(Next::End(trouble::late(), HeaderMap::new()))
     }
 
     /// Appends one record.
@@ -100,7 +100,7 @@ impl Reply {
         self.text = text;
         self.is_first &= written.is_err();
         written.map_err(|fault: campus_schema::Malformed| {
-            Status::internal(format!("the reply of the server cannot be written as JSON: {fault}"))
+            trouble::bad_reply(format!("the reply of the service cannot be written as JSON: {fault}"))
         })
     }
 
@@ -124,7 +124,7 @@ impl Reply {
 
     /// What was written, to be sent.
     fn flush(&mut self) -> Result<Bytes, Status> {
-        let broken = |_| Status::internal("a stream cannot be compressed");
+        let broken = |_| trouble::bad_reply("the answer cannot be compressed");
         let text = std::mem::take(&mut self.text);
         let Some(packer) = &mut self.packer else { return Ok(text.into()) };
         packer.write(text.as_bytes()).map_err(broken)?;

@@ -10,7 +10,10 @@ use http::HeaderMap;
 use http_body::Body as _;
 use tonic::{Code, Status, body::Body};
 
-use crate::grpc::{self, PREFIX};
+use crate::{
+    grpc::{self, PREFIX},
+    trouble,
+};
 
 /// The replies of a call, one after the other.
 #[derive(Debug)]
@@ -48,7 +51,7 @@ impl Source {
             };
             let frame = match ready!(Pin::new(body).poll_frame(cx)) {
                 Some(Ok(frame)) => frame,
-                Some(Err(status)) => return Poll::Ready(self.end(status, HeaderMap::new())),
+                Some(Err(told)) => return Poll::Ready(self.end(trouble::of_channel(&told), HeaderMap::new())),
                 None => return Poll::Ready(self.end(grpc::cut_off(), HeaderMap::new())),
             };
             match frame.into_data() {

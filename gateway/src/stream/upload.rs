@@ -135,7 +135,7 @@ impl Upload {
         let Some(route) = self.gateway.table.routes.all().get(self.route) else { return Ok(()) };
         while let Some(record) = self.records.next().map_err(|problem| refused(&problem, &self.gateway))? {
             let Record { number, line, text } = record;
-            let place = |faults: Violations| placed(&faults, number, line);
+            let place = |faults: Violations| Fault::from(faults.map(|fault| fault.of_record(number, line)));
             message(&mut self.slab, |out| route.request(&self.bound, text, out)).map_err(place)?;
         }
         Ok(())
@@ -225,6 +225,7 @@ fn message<E>(slab: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> Result<(),
 
 /// How the values stand in a body of a media type. `curl -T` says none.
 fn form(kind: &str) -> Result<Form, Fault> {
+    request::check_charset(kind)?;
     let essence = kind.split(';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
     match essence.as_str() {
         "" | "application/octet-stream" => Ok(Form::Any),
@@ -239,16 +240,6 @@ fn form(kind: &str) -> Result<Form, Fault> {
             Err(Fault::new(code, Code::InvalidArgument, "UNSUPPORTED_MEDIA_TYPE", message))
         }
     }
-}
-
-/// What is wrong with a record, with the place of that in the body.
-fn placed(faults: &Violations, number: u64, line: u64) -> Fault {
-    let mut placed = Violations::default();
-    for fault in faults.iter() {
-        let problem = format!("{} (record {number}, which begins in line {line})", fault.problem);
-        placed.add(fault.place, fault.field.clone(), problem);
-    }
-    placed.into()
 }
 
 fn refused(problem: &Problem, gateway: &Gateway) -> Fault {

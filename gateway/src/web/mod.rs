@@ -2,6 +2,7 @@
 
 pub(crate) mod accept;
 pub(crate) mod coding;
+pub(crate) mod condition;
 pub(crate) mod cors;
 pub(crate) mod deadline;
 pub(crate) mod etag;

@@ -18,6 +18,15 @@ pub(crate) struct Contract {
 impl Contract {
     /// Compiles the text of a proto file, which may import what `proto/` has and `google/api/httpbody.proto`.
     pub(crate) fn new(text: &str) -> Self {
+        let descriptors = Self::compiled(text);
+        Self {
+            schema: Schema::from_descriptors(&descriptors).unwrap(),
+            pool: DescriptorPool::decode(&*descriptors).unwrap(),
+        }
+    }
+
+    /// The same, as an encoded set of descriptors.
+    pub(crate) fn compiled(text: &str) -> Vec<u8> {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir_all(folder.path().join("google/api")).unwrap();
         fs::write(folder.path().join("google/api/httpbody.proto"), HTTP_BODY).unwrap();
@@ -25,11 +34,7 @@ impl Contract {
         let proto = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto");
         let mut compiler = protox::Compiler::new([folder.path(), proto.as_ref()]).unwrap();
         compiler.include_imports(true).include_source_info(true).open_file("contract.proto").unwrap();
-        let descriptors = compiler.encode_file_descriptor_set();
-        Self {
-            schema: Schema::from_descriptors(&descriptors).unwrap(),
-            pool: DescriptorPool::decode(&*descriptors).unwrap(),
-        }
+        compiler.encode_file_descriptor_set()
     }
 
     pub(crate) fn routes(&self) -> Result<Routes, BadRoutes> {

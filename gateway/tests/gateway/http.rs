@@ -116,6 +116,8 @@ async fn a_path_that_leads_nowhere_names_the_nearest_that_does() {
     let answer = client.get("/v1/employes:stream").await;
     assert_eq!(answer.fault(), (404, "NOT_FOUND".to_owned(), "UNKNOWN_PATH".to_owned()));
     assert!(answer.message().contains("did you mean /v1/employees:stream?"), "{}", answer.message());
+    let answer = client.get("/v1/employees/").await;
+    assert!(answer.message().contains("did you mean /v1/employees?"), "{}", answer.message());
     assert_eq!(client.send("OPTIONS /nothing", &[], "").await.code, 404);
 }
 
@@ -270,4 +272,30 @@ async fn metadata_goes_both_ways_and_names_of_grpc_do_not() {
         assert_eq!(answer.fault(), (400, "INVALID_ARGUMENT".to_owned(), "INVALID_HEADER".to_owned()), "{name}");
     }
     assert_eq!(client.send("GET /v1/employees/ada", &[("x-any-bin", "~~")], Bytes::new()).await.code, 200);
+}
+
+#[tokio::test]
+async fn every_error_of_the_gateway_itself_has_a_reason_for_programs() {
+    let rest = Rest::with(|config| config.max_body = ByteSize::kib(1));
+    let (mut client, _) = ada(&rest).await;
+    let large = format!(r#"{{"givenName": "{}"}}"#, "x".repeat(1024));
+    let (get, post) = ("GET /v1/employees/ada", "POST /v1/employees");
+    for (line, header, body, code, reason) in [
+        ("GET /nowhere", ("x", "x"), "", 404, "UNKNOWN_PATH"),
+        ("PUT /v1/employees/ada", ("x", "x"), "", 405, "METHOD_NOT_ALLOWED"),
+        (get, ("accept", "text/html"), "", 406, "NOT_ACCEPTABLE"),
+        (post, ("x", "x"), &*large, 413, "BODY_TOO_LARGE"),
+        (&*format!("GET /v1/employees?filter={}", "x".repeat(9000)), ("x", "x"), "", 414, "URI_TOO_LONG"),
+        (post, ("content-type", "text/plain"), ADA, 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (post, ("content-encoding", "deflate"), ADA, 415, "UNSUPPORTED_CONTENT_ENCODING"),
+        ("GET /v1/employees?nothing=1", ("x", "x"), "", 400, "INVALID_REQUEST"),
+        (post, ("x", "x"), "{", 400, "INVALID_REQUEST"),
+        (get, ("grpc-timeout", "soon"), "", 400, "INVALID_HEADER"),
+        (get, ("grpc-timeout", "1n"), "", 504, "DEADLINE_EXCEEDED"),
+        ("GET /v1/employees:watch", ("grpc-timeout", "1n"), "", 504, "DEADLINE_EXCEEDED"),
+    ] {
+        let answer = client.send(line, &[header], body.to_owned()).await;
+        let (told, _, why) = answer.fault();
+        assert_eq!((told, &*why), (code, reason), "{line}: {answer:?}");
+    }
 }

@@ -10,10 +10,12 @@
 
 mod bind;
 mod browser;
+mod condition;
 #[path = "../contract/mod.rs"]
 mod contract;
 mod drain;
 mod flow;
+mod foreign;
 mod http;
 mod mask;
 mod openapi;

@@ -4,9 +4,7 @@ use std::{env, fs, path::Path};
 
 use serde_json::{Value, json};
 
-use campus_gateway::{Backend, Gateway, RestConfig};
-
-use crate::{contract::Contract, support::Rest};
+use crate::support::Rest;
 
 async fn document() -> Value {
     Rest::start().client().await.get("/openapi.json").await.value()
@@ -98,32 +96,4 @@ async fn the_examples_of_the_document_are_taken_by_the_services() {
     let lines = import["application/x-ndjson"]["example"].as_str().unwrap().to_owned();
     let imported = client.send("POST /v1/employees:import", &[("content-type", "application/x-ndjson")], lines).await;
     assert_eq!(imported.value()["rejectedCount"], Value::Null, "{imported:?}");
-}
-
-#[test]
-fn an_example_that_the_gateway_would_refuse_stops_the_start_with_its_name() {
-    let contract = |example: &str| {
-        Contract::new(&format!(
-            r#"
-            syntax = "proto3";
-            package made.up;
-            import "google/api/annotations.proto";
-            import "google/protobuf/timestamp.proto";
-            service Clock {{
-              rpc Ring(Alarm) returns (Alarm) {{ option (google.api.http) = {{get: "/v1/alarm"}}; }}
-            }}
-            message Alarm {{
-              // When to ring, for example `{example}`.
-              google.protobuf.Timestamp time = 1;
-            }}
-            "#
-        ))
-    };
-    let start = |example: &str| {
-        let backend = Backend::new("127.0.0.1:1").unwrap();
-        Gateway::new(contract(example).schema, &[backend], &RestConfig::default()).map(drop)
-    };
-    assert!(start("2026-01-31T12:00:00Z").is_ok());
-    let error = start("tomorrow").unwrap_err().to_string();
-    assert!(error.contains("GET /v1/alarm") && error.contains("time"), "{error}");
 }

@@ -62,7 +62,10 @@ async fn it_is_ready_once_its_backend_is_and_says_503_until_then() {
     let gateway = Process::start(&mut command);
     let mut client = Client::connect(gateway.rest.unwrap()).await;
     let answer = client.send("GET /v1/employees", &[("grpc-timeout", "2S")], "").await;
-    assert_eq!((answer.fault().0, answer.fault().1), (503, "UNAVAILABLE".to_owned()), "{answer:?}");
+    assert_eq!(answer.fault(), (503, "UNAVAILABLE".to_owned(), "BACKEND_UNAVAILABLE".to_owned()), "{answer:?}");
+    // Where the servers are is for the log.
+    assert!(!answer.text().contains("127.0.0.1") && !answer.text().contains("static:"), "{answer:?}");
+    assert!(answer.text().contains("google.rpc.RetryInfo") && answer.header("retry-after") == "1", "{answer:?}");
     let (code, text) = admin_get(gateway.admin, "/readyz").await;
     assert!(code == 503 && text.contains(&format!("backend static:///{port}")), "{text}");
     let _campus = Campus::start_with(&PARTS, |settings| settings.server.listen = port.into());
@@ -70,6 +73,13 @@ async fn it_is_ready_once_its_backend_is_and_says_503_until_then() {
     // Each event loop finds the way for itself.
     let served = async || (client.get("/v1/employees").await.code == 200).then_some(());
     eventually("an answer of the backend", served).await;
+    drop(client);
+    let log = gateway.stop().log;
+    let not_ready: Vec<&String> = log.iter().filter(|line| line.contains("has not been reached yet")).collect();
+    // It may have been connecting for a while before.
+    assert!(not_ready.len() <= 2 && not_ready.last().unwrap().contains("Connection refused"), "{log:#?}");
+    let told = log.iter().any(|line| line.contains("no answer of its backend") && line.contains(&port.to_string()));
+    assert!(told, "{log:#?}");
 }
 
 #[tokio::test]
@@ -85,15 +95,32 @@ async fn several_backends_have_the_services_they_name_and_one_the_rest() {
     let mut client = Client::connect(gateway.rest.unwrap()).await;
     assert_eq!(client.get("/v1/employees").await.code, 200);
     assert_eq!(client.get("/v1/students").await.fault().0, 501);
+    for backend in [&one, &other] {
+        let calls = format!("campus_client_calls_total{{target=\"static:///{}\"}}", backend.grpc);
+        assert_eq!(metric(gateway.admin, &calls).await, 1.0, "{calls}");
+    }
 }
 
 #[test]
 fn what_cannot_be_is_refused_in_one_line_before_a_port_is_bound() {
     let dir = tempfile::tempdir().unwrap();
     let employee = "campus.employee.v1.EmployeeService";
+    let empty = dir.path().join("empty.binpb");
+    std::fs::write(&empty, "").unwrap();
     for (settings, line) in [
-        ("", "no backend is given"),
-        ("[gateway]\nbackends = \"nowhere\"", "setting gateway.backends is \"nowhere\": "),
+        ("", "setting gateway.backends is []: calls need somewhere to go; give --backend dns:///my-service:50051, or"),
+        (
+            "[gateway]\nbackends = \"nowhere\"",
+            "setting gateway.backends is \"nowhere\": \"nowhere\" has no port, as in ",
+        ),
+        (
+            "[gateway]\nbackends = \"in-process:rest\"",
+            "setting gateway.backends is \"in-process:rest\": there are no servers in this process",
+        ),
+        (
+            &format!("[gateway]\ndescriptors = {empty:?}\nbackends = \"static:///127.0.0.1:1\""),
+            "empty.binpb\": it has no services",
+        ),
         (
             "[gateway]\nbackends = [{ target = \"static:///127.0.0.1:1\", services = [\"campus.employee.v1.EmployeService\"] }]",
             "did you mean campus.employee.v1.EmployeeService?",

@@ -62,15 +62,16 @@ async fn a_broken_record_is_named_by_place_and_line() {
     let rest = Rest::start();
     let mut client = rest.client().await;
     for (body, place, says) in [
+        (format!("{}\n\n{{\"employee\": {{\"givenNam\": \"A\"}}}}\n", record(1)), "(record 2, line 3)", "givenName"),
+        (format!("{}\n{{\"employee\": \n{}", record(1), record(2)), "(record 2, line 2)", "EOF"),
+        (format!("[{},\n\n{{\"employee\": 7}}]", record(1)), "(record 2, line 3)", "employee"),
+        (format!("[{},", record(1)), "line 1", "the array has no end"),
         (
-            format!("{}\n\n{{\"employee\": {{\"givenNam\": \"A\"}}}}\n", record(1)),
-            "record 2, which begins in line 3",
+            format!("[{},\n{{\"employee\":\n {{\"givenNam\": 1}}}}]", record(1)),
+            "(record 2, line 3 column 12)",
             "givenName",
         ),
-        (format!("{}\n{{\"employee\": \n{}", record(1), record(2)), "record 2, which begins in line 2", "EOF"),
-        (format!("[{},\n\n{{\"employee\": 7}}]", record(1)), "record 2, which begins in line 3", "employee"),
-        (format!("[{},", record(1)), "line 1", "the array has no end"),
-        ("{\"employee\": {\"givenName\": \"\u{1}\"}}".to_owned(), "record 1, which begins in line 1", "employee"),
+        ("{\"employee\": {\"givenName\": \"\u{1}\"}}".to_owned(), "(record 1, line 1)", "employee"),
     ] {
         let answer = client.send(IMPORT, &[], body.clone()).await;
         assert_eq!(answer.fault().0, 400, "{body}: {answer:?}");
@@ -133,7 +134,7 @@ async fn names_are_looked_up_line_by_line_while_the_client_still_sends() {
     pieces.send(Bytes::from_static(b"{\"nam\": 1}\n")).await.unwrap();
     let last: Value = serde_json::from_str(&answer.until("\n").await.unwrap()).unwrap();
     assert_eq!((&last["error"]["status"], &last["error"]["code"]), (&json!("INVALID_ARGUMENT"), &json!(400)));
-    assert!(last.to_string().contains("record 4, which begins in line 4"), "{last}");
+    assert!(last.to_string().contains("(record 4, line 4)"), "{last}");
     assert_eq!(answer.rest().await.0, "");
 }
 
@@ -147,4 +148,37 @@ async fn names_are_looked_up_over_http_1_as_an_array_too() {
     assert_eq!((&found[0]["name"], &found[1]["error"]["code"]), (&json!("employees/a"), &json!(5)), "{found}");
     let refused = client.json(&format!("POST {LOOKUP}"), r#"[{"nam": 1}]"#).await;
     assert_eq!(refused.fault().0, 400, "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_record_without_what_is_around_it_is_told_what_was_meant() {
+    let rest = Rest::start();
+    let mut client = rest.client().await;
+    let record = r#"{"name": "employees/a", "givenName": "A"}"#;
+    let (import, create) = (IMPORT, "POST /campus.employee.v1.EmployeeService/CreateEmployee");
+    for line in [import, create] {
+        let message = client.send(line, &[], record).await.message();
+        assert!(message.contains(r#"name: is a field of campus.employee.v1.Employee"#), "{message}");
+        assert!(message.contains(r#"did you mean {"employee": {…}}?"#), "{message}");
+    }
+    let message = client.send(import, &[], r#"{"nam": "employees/a"}"#).await.message();
+    assert!(!message.contains('…'), "{message}");
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_is_passed_over_and_another_charset_refused() {
+    let rest = Rest::start();
+    let mut client = rest.client().await;
+    let mark = |body: &str| format!("\u{feff}{body}");
+    for body in [record(1), format!("[{}]", record(2))] {
+        assert_eq!(client.send(IMPORT, &[], mark(&body)).await.value(), json!({"createdCount": 1}));
+    }
+    assert_eq!(client.json("POST /v1/employees", mark(ADA)).await.code, 200);
+    for (line, body) in [(IMPORT, record(3)), ("POST /v1/employees", ADA.to_owned())] {
+        for (charset, code) in [("latin1", 415), ("\"utf-16\"", 415), ("UTF-8", 200)] {
+            let kind = format!("application/json; charset={charset}");
+            let answer = client.send(line, &[("content-type", &kind)], body.clone()).await;
+            assert_eq!(answer.code.as_u16(), code, "{line} {charset}: {answer:?}");
+        }
+    }
 }
