@@ -91,7 +91,6 @@ pub(crate) fn command(kinds: &[Kind]) -> Command {
     TopCommand::augment_subcommands(top)
         .about("The server of employees, students and the address book for one machine, and the client of every such server")
         .version(env!("CARGO_PKG_VERSION"))
-        .disable_help_subcommand(true)
         .subcommand_required(true)
         .arg_required_else_help(true)
         .max_term_width(100)

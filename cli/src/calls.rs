@@ -19,6 +19,9 @@ use crate::connect::Transport;
 /// Largest message that is accepted from a server: a page of 1,000 large records.
 const MAX_MESSAGE: usize = 64 << 20;
 
+/// How long a server may take to begin a stream.
+const BEGIN: Duration = Duration::from_secs(10);
+
 /// When a call must be over; `None` is never.
 pub(crate) type Deadline = Option<Instant>;
 
@@ -82,7 +85,13 @@ impl Caller {
     ) -> Result<Replies, Status> {
         let mut grpc = self.grpc.clone();
         let request = request(Bytes::from(message.encode_to_vec()), by);
-        let reply = until(by, grpc.server_streaming(request, path.clone(), Raw)).await?;
+        // Where nothing ends the stream, a server that takes the call and is silent must not go unnoticed.
+        let silent = |_| Err(Status::deadline_exceeded(format!("no answer within {BEGIN:?}")));
+        let begins = until(by, grpc.server_streaming(request, path.clone(), Raw));
+        let reply = match by {
+            Some(_) => begins.await?,
+            None => timeout(BEGIN, begins).await.unwrap_or_else(silent)?,
+        };
         Ok(Replies { stream: reply.into_inner(), by })
     }
 

@@ -10,14 +10,17 @@ use std::{
     time::Duration,
 };
 
-use campus_client::{Channel, PoolConfig, Target, Tls};
+use campus_client::{Address, Channel, PoolConfig, Resolve, Target, Tls};
 use campus_schema::SchemaError;
 use http::{Request, Response};
 use serde_json::json;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tonic::{Status, body::Body, codegen::Service};
 
-pub(crate) use self::tls::TlsArgs;
+pub(crate) use self::{
+    tls::TlsArgs,
+    trouble::{Explained, advice},
+};
 use crate::{
     failure::{Failure, exit},
     kind,
@@ -34,6 +37,8 @@ pub(crate) struct Transport {
 pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:50051";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Somebody watches: a server that freezes is found sooner than among services.
+const KEEPALIVE: Duration = Duration::from_secs(10);
 
 /// A server as it was named, and how its connections are encrypted.
 #[derive(Debug, Clone)]
@@ -61,6 +66,25 @@ impl Server {
         Ok(Self { uri: server.trim_end_matches('/').to_owned(), target, tls })
     }
 
+    /// Each server behind a target that is there to name several, alone; else it itself.
+    ///
+    /// # Errors
+    /// If none can be found.
+    pub(crate) async fn each(self, within: Option<Duration>) -> Result<Vec<Self>, Failure> {
+        let text = self.uri.to_ascii_lowercase();
+        if !text.starts_with("dns:") && !text.starts_with("static:") {
+            return Ok(vec![self]);
+        }
+        let limit = within.unwrap_or(CONNECT_TIMEOUT * 2);
+        let found = timeout(limit, self.target.resolve()).await.map_err(|_| trouble::no_name(&self, limit))?;
+        let addresses = found.map_err(|error| trouble::not_found(&self, &error))?.addresses;
+        let one = |address: &Address| {
+            let target: Target = format!("static:///{address}").parse().ok()?;
+            Some(Self { uri: address.to_string(), target, tls: self.tls.clone() })
+        };
+        Ok(addresses.iter().filter_map(one).collect())
+    }
+
     /// A channel, which connects when it is used; it asks servers for their health if a service is named for that.
     ///
     /// # Errors
@@ -69,7 +93,9 @@ impl Server {
         let limit = within.map_or(CONNECT_TIMEOUT, |within| within.min(CONNECT_TIMEOUT));
         // Calls have a deadline of the command line, and streams may have none.
         let builder = Channel::to(self.target.clone()).default_deadline(None);
-        let builder = builder.pool(PoolConfig { connect_timeout: limit, health_service, ..PoolConfig::default() });
+        let pool = PoolConfig { connect_timeout: limit, health_service, ..PoolConfig::default() };
+        let builder =
+            builder.pool(PoolConfig { keepalive: Some(KEEPALIVE), keepalive_timeout: CONNECT_TIMEOUT, ..pool });
         let builder =
             builder.service_config(&reads().map_err(|error| fault(&error))?).map_err(|error| fault(&error))?;
         Ok(match &self.tls {
@@ -86,13 +112,16 @@ impl Server {
     /// Connects.
     ///
     /// # Errors
-    /// If nobody listens there, or not in this way.
+    /// If nobody listens there, or not in this way, or not in time.
     pub(crate) async fn connect(&self, within: Option<Duration>) -> Result<Transport, Failure> {
-        let channel = self.channel(within, None)?;
-        let late = |_| Err(Status::unavailable("no connection in time"));
-        match timeout(within.unwrap_or(CONNECT_TIMEOUT * 2), channel.ready()).await.unwrap_or_else(late) {
-            Ok(()) => Ok(self.over(channel)),
-            Err(status) => Err(trouble::no_connection(self, &status).await),
+        let limit = within.unwrap_or(CONNECT_TIMEOUT * 2);
+        let until = Instant::now() + limit;
+        // What is in the way is to be known before nothing is known but that the time is over.
+        let channel = self.channel(within.map(|_| limit - limit / 20), None)?;
+        match timeout_at(until, channel.ready()).await {
+            Ok(Ok(())) => Ok(self.over(channel)),
+            Ok(Err(status)) => Err(trouble::no_connection(self, &status, until).await),
+            Err(_) => Err(trouble::too_late(self, &channel.dump(), limit)),
         }
     }
 }
@@ -122,7 +151,7 @@ impl Service<Request<Body>> for Transport {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let (answer, server) = (self.channel.call(request), Arc::clone(&self.server));
-        Box::pin(async move { answer.await.map_err(|status| trouble::explained(&server.uri, status)) })
+        Box::pin(async move { answer.await.map_err(|status| trouble::explained(&server, status)) })
     }
 }
 

@@ -28,11 +28,11 @@ pub(crate) struct ClientArgs {
     /// static:///IP:PORT,... [env: CAMPUS_SERVER]
     #[arg(long, value_name = "ADDR", default_value = DEFAULT_SERVER)]
     pub(crate) server: String,
-    /// Longest that a call may take, for example 500ms, 10s, 2m [default: 10s; none for streams]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    /// Longest that the command may take, for example 500ms, 10s, 2m [default: 10s for a call; none for streams]
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
     pub(crate) timeout: Option<Duration>,
-    /// Form of the output: table, json, csv or ndjson [default: table on a terminal; else json for one record,
-    /// ndjson for many]
+    /// Form of the output: table, json, csv or ndjson; errors are text on stderr in any case [default: table on a
+    /// terminal; else json for one record, ndjson for many]
     #[arg(long, short, value_name = "FORMAT", value_enum, hide_possible_values = true)]
     pub(crate) output: Option<Format>,
     /// Compress the messages of calls, both ways: gzip or zstd [default: neither]
@@ -51,7 +51,7 @@ pub(crate) struct Context {
     pub(crate) server: String,
     /// What the output should be, if that was said.
     pub(crate) format: Option<Format>,
-    timeout: Option<Duration>,
+    by: Deadline,
 }
 
 impl Context {
@@ -60,20 +60,28 @@ impl Context {
     /// # Errors
     /// If the address is none, or nobody listens there.
     pub(crate) async fn connect(args: &ClientArgs) -> Result<Self, Failure> {
-        let server = Server::new(&args.server, &args.tls)?;
+        Self::to(Server::new(&args.server, &args.tls)?, args).await
+    }
+
+    /// Connects to this server instead of the one that is named.
+    ///
+    /// # Errors
+    /// If nobody listens there.
+    pub(crate) async fn to(server: Server, args: &ClientArgs) -> Result<Self, Failure> {
+        let by = within(args.timeout);
         let transport = server.connect(args.timeout).await?;
         let caller = Caller::new(transport, args.compress);
-        Ok(Self { caller, server: server.uri, format: args.output, timeout: args.timeout })
+        Ok(Self { caller, server: server.uri, format: args.output, by })
     }
 
     /// When a unary call that starts now must be over.
     pub(crate) fn unary_deadline(&self) -> Deadline {
-        within(self.timeout.or(Some(UNARY_TIMEOUT)))
+        self.by.or_else(|| within(Some(UNARY_TIMEOUT)))
     }
 
-    /// When a stream that starts now must be over.
+    /// When a stream must be over.
     pub(crate) fn stream_deadline(&self) -> Deadline {
-        within(self.timeout)
+        self.by
     }
 
     /// What a call of `method` ended with, for a user.
@@ -102,10 +110,13 @@ fn duration(text: &str) -> Result<Duration, String> {
     };
     let number: f64 = number.parse().map_err(|_| FORM.to_owned())?;
     match Duration::try_from_secs_f64(number * second) {
-        Ok(duration) if !duration.is_zero() => Ok(duration),
-        _ => Err("give a time longer than zero".to_owned()),
+        Ok(duration) if !duration.is_zero() && duration <= LONGEST => Ok(duration),
+        _ => Err("give a time longer than zero and at most 8760h, for example 10s".to_owned()),
     }
 }
+
+/// A year; a time of gRPC has at most eight digits.
+const LONGEST: Duration = Duration::from_secs(8760 * 3600);
 
 const FORM: &str = "give a number with ms, s, m or h, for example 10s";
 
@@ -119,8 +130,11 @@ mod tests {
         assert_eq!(duration("10s"), Ok(Duration::from_secs(10)));
         assert_eq!(duration("1.5"), Ok(Duration::from_millis(1500)));
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        for wrong in ["", "s", "10d", "-1s", "0s", "NaN", "1e400", "ten"] {
-            assert!(duration(wrong).is_err(), "{wrong}");
+        assert_eq!(duration("8760h"), Ok(LONGEST));
+        let wrong =
+            ["", "s", "10d", "-1s", "0s", "NaN", "1e400", "ten", "1e3s", "99999999999h", "18446744073709551615s"];
+        for wrong in wrong {
+            assert!(duration(wrong).unwrap_err().ends_with("for example 10s"), "{wrong}");
         }
     }
 }

@@ -97,17 +97,19 @@ async fn is_empty(context: &Context, kind: &Kind) -> Result<bool, Failure> {
 fn welcome(running: &Running, folder: &Path) -> String {
     let services = running.server();
     let (campus, probes) = (program(&services), format!("http://{}", running.admin));
-    let rest = running.rest();
-    let (rest, curl) = match &rest {
-        Some(rest) => (rest.as_str(), format!("\n  curl '{rest}/v1/employees?pageSize=3'")),
-        None => ("off", String::new()),
+    let (rest, curl) = match running.rest() {
+        Some(rest) => (
+            format!("{rest:<26} the same as JSON, and a page to try it"),
+            format!("\n  curl '{rest}/v1/employees?pageSize=3'"),
+        ),
+        None => ("off".to_owned(), String::new()),
     };
     format!(
         "\
 Campus is running.
 
   services   {services:<26} gRPC, with reflection
-  REST       {rest:<26} the same as JSON
+  REST       {rest}
   admin      {probes:<26} /readyz, /metrics, /version
   data       {}
 

@@ -10,8 +10,10 @@ pub(crate) const HEALTH: &str = "\
 Examples:
   campus health
   campus --server 10.0.0.5:50051 health -o json
+  campus health --server dns:///employee-headless:50051
 
-Exits with 0 if all that the server has is serving, else with 69.";
+Of a dns:///name or static:///IP:PORT,... every server is asked. Exits with 0 if all that the servers have is serving, \
+else with 69.";
 
 /// Of `channel`.
 pub(crate) const CHANNEL: &str = "\
@@ -110,12 +112,13 @@ pub(crate) fn kind(kind: &Kind) -> String {
 pub(crate) fn of(kind: &Kind, verb: &str) -> String {
     let Kind { singular, plural, .. } = kind;
     let command = format!("campus {singular} {verb}");
+    let [one, two] = ids(kind);
     let lines = match verb {
         "create" => create(kind, &command),
         "get" => vec![
-            format!("{command} 10001"),
-            format!("{command} {plural}/10001 {plural}/10002 -o csv"),
-            format!("{command} 10001 --fields {}", fields(kind)),
+            format!("{command} {one}"),
+            format!("{command} {plural}/{one} {plural}/{two} -o csv"),
+            format!("{command} {one} --fields {}", fields(kind)),
         ],
         "list" => vec![
             command.clone(),
@@ -123,7 +126,7 @@ pub(crate) fn of(kind: &Kind, verb: &str) -> String {
             format!("{command} --all -o csv --fields {} > {plural}.csv", fields(kind)),
         ],
         "update" => update(kind, &command),
-        "delete" => vec![format!("{command} 10001"), format!("{command} 10001 10002 --allow-missing")],
+        "delete" => vec![format!("{command} {one}"), format!("{command} {one} {two} --allow-missing")],
         "import" => vec![
             format!("{command} {plural}.csv"),
             format!("{command} staff.csv --map emp_no=id --map 'First name=given_name' --ignore salary"),
@@ -135,7 +138,7 @@ pub(crate) fn of(kind: &Kind, verb: &str) -> String {
             format!("{command} -o ndjson --filter '{}' | head -n 3", filter(kind)),
         ],
         "watch" => vec![command.clone(), format!("{command} -o ndjson --filter '{}'", filter(kind))],
-        _ => vec![format!("{command} 10001 10002"), format!("{command} < names.txt > found.ndjson")],
+        _ => vec![format!("{command} {one} {two}"), format!("{command} < names.txt > found.ndjson")],
     };
     let examples = lines.iter().map(|line| format!("\n  {line}")).collect::<String>();
     match notes(kind, verb) {
@@ -150,8 +153,8 @@ fn notes(kind: &Kind, verb: &str) -> Option<String> {
         "import" => Some(format!(
             "Columns that are called like fields map themselves, letter case aside, with - or a space for _: id or \
              name, {}. Empty cells are left unset. Values of enums may be shortened (M, male); what is nested is \
-             JSON.\n\nA record that is there already is replaced. The last line on stderr says what was done; the \
-             exit code is 0 only if nothing was rejected.",
+             JSON.\n\nA record that is there already is replaced. The last line on stderr says what was done, \
+             and with --output stdout as well; the exit code is 0 only if nothing was rejected.",
             settable()
         )),
         "lookup" => Some("What is not found is named on stderr; the exit code is then 1.".to_owned()),
@@ -201,10 +204,17 @@ fn update(kind: &Kind, command: &str) -> Vec<String> {
     let set = samples(kind).find(|(field, _)| field.name == "email").or_else(|| samples(kind).next());
     let clear = samples(kind).find(|(field, _)| !field.required).map(|(field, _)| field.name.replace('_', "-"));
     let mut lines = Vec::new();
-    lines.extend(set.map(|set| format!("{command} 10001 {}", flag(set))));
-    lines.extend(clear.map(|field| format!("{command} 10001 --{field} ''")));
-    lines.push(format!("campus {0} get 10001 -o json | {command} --json -", kind.singular));
+    let [one, _] = ids(kind);
+    lines.extend(set.map(|set| format!("{command} {one} {}", flag(set))));
+    lines.extend(clear.map(|field| format!("{command} {one} --{field} ''")));
+    lines.push(format!("campus {0} get {one} -o json | {command} --json -", kind.singular));
     lines
+}
+
+/// Ids that the example data has.
+fn ids(kind: &Kind) -> [String; 2] {
+    let letter = kind.singular.get(..1).unwrap_or_default();
+    [1, 2].map(|number| format!("{letter}{number:04}"))
 }
 
 fn fields(kind: &Kind) -> String {

@@ -162,6 +162,9 @@ fn load(json: &str) -> Result<Map<String, Json>, Failure> {
         fs::read_to_string(json).map_err(|error| Failure::file("read", Path::new(json), &error))?
     };
     let text = text.trim_start_matches('\u{feff}');
+    if text.trim().is_empty() {
+        return Err(Failure::usage(format!("--json {json}: there is nothing in it; give one JSON object")));
+    }
     json::object(text.as_bytes()).map_err(|fault| Failure::usage(format!("--json {fault}")))
 }
 
@@ -233,6 +236,7 @@ mod tests {
         assert!(fault(&["--json", r#"{"familyNam":"x"}"#]).contains("did you mean `familyName`?"));
         assert!(fault(&["--json", "{"]).starts_with("--json is not valid JSON"));
         assert!(fault(&["--json", "/no/such/file"]).starts_with("cannot read /no/such/file"));
+        assert!(fault(&["--json", "/dev/null"]).starts_with("--json /dev/null: there is nothing in it"));
     }
 
     #[test]

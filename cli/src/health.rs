@@ -1,15 +1,18 @@
 //! `health`: the standard health protocol, asked for each service.
 
+use futures_util::future::join_all;
 use http::uri::PathAndQuery;
 use prost::Message;
 use serde_json::json;
 use tonic::Code;
 
 use crate::{
+    connect::Server,
     context::{ClientArgs, Context},
     failure::{Failure, exit},
     kind,
     output::{Format, print},
+    terminal::complain,
 };
 
 /// `grpc.health.v1.HealthCheckRequest`.
@@ -34,21 +37,54 @@ const SERVING: &str = "SERVING";
 /// The answer for a service that the server does not have, which is no fault where each has a server of its own.
 const ELSEWHERE: &str = "NOT_SERVED_HERE";
 
+/// The answer of a server that cannot be asked, beside others.
+const UNREACHABLE: &str = "UNREACHABLE";
+
+/// How a service of a server is.
+struct State {
+    server: String,
+    service: &'static str,
+    status: &'static str,
+}
+
 /// Runs `health`.
 ///
 /// # Errors
-/// If the server cannot be asked, or a service is not serving.
+/// If a server cannot be asked, or a service is not serving.
 pub(crate) async fn run(client: &ClientArgs) -> Result<(), Failure> {
-    let context = Context::connect(client).await?;
-    let contract = kind::schema().map_err(|error| Failure::new(exit::INTERNAL, error.to_string()))?;
-    let services = [""].into_iter().chain(contract.services().iter().map(|service| service.full_name));
+    let servers = Server::new(&client.server, &client.tls)?.each(client.timeout).await?;
+    let asked = join_all(servers.into_iter().map(|server| ask(server, client))).await;
+    let alone = asked.len() == 1;
     let mut states = Vec::new();
-    for service in services {
-        states.push((service, check(&context, service).await?));
+    for (server, answer) in asked {
+        match answer {
+            Ok(of_server) => states.extend(of_server),
+            Err(failure) if alone => return Err(failure),
+            Err(failure) => {
+                complain(&failure);
+                states.push(State { server, service: "", status: UNREACHABLE });
+            }
+        }
     }
-    print(&text(&states, Format::or_default(context.format, Format::Json))?)?;
-    let is_well = states.iter().all(|(_, state)| [SERVING, ELSEWHERE].contains(state));
+    print(&text(&states, Format::or_default(client.output, Format::Json), alone))?;
+    let is_well = states.iter().all(|state| [SERVING, ELSEWHERE].contains(&state.status));
     if is_well { Ok(()) } else { Err(Failure::silent(exit::UNAVAILABLE)) }
+}
+
+async fn ask(server: Server, client: &ClientArgs) -> (String, Result<Vec<State>, Failure>) {
+    let name = server.uri.clone();
+    let answer = async {
+        let context = Context::to(server, client).await?;
+        let contract = kind::schema().map_err(|error| Failure::new(exit::INTERNAL, error.to_string()))?;
+        let services = [""].into_iter().chain(contract.services().iter().map(|service| service.full_name));
+        let mut states = Vec::new();
+        for service in services {
+            states.push(State { server: name.clone(), service, status: check(&context, service).await? });
+        }
+        Ok(states)
+    };
+    let answer = answer.await;
+    (name, answer)
 }
 
 async fn check(context: &Context, service: &str) -> Result<&'static str, Failure> {
@@ -65,19 +101,20 @@ async fn check(context: &Context, service: &str) -> Result<&'static str, Failure
     }
 }
 
-fn text(states: &[(&str, &str)], format: Format) -> Result<String, Failure> {
-    let object = |(service, state): &(&str, &str)| json!({"service": service, "status": state});
-    let lines = |line: &dyn Fn(&(&str, &str)) -> String| states.iter().map(line).collect::<String>();
-    Ok(match format {
-        Format::Table => lines(&|(service, state)| {
+fn text(states: &[State], format: Format, alone: bool) -> String {
+    let object = |state: &State| json!({"server": state.server, "service": state.service, "status": state.status});
+    let lines = |line: &dyn Fn(&State) -> String| states.iter().map(line).collect::<String>();
+    match format {
+        Format::Table => lines(&|State { server, service, status }| {
+            let server = if alone { String::new() } else { format!("{server:<22} ") };
             let name = if service.is_empty() { "(the server)" } else { service };
-            format!("{name:<40} {state}\n")
+            format!("{server}{name:<40} {status}\n")
         }),
         Format::Ndjson => lines(&|state| format!("{}\n", object(state))),
-        Format::Json => {
-            let list: Vec<_> = states.iter().map(object).collect();
-            format!("{:#}\n", serde_json::Value::from(list))
+        Format::Json => format!("{:#}\n", serde_json::Value::from_iter(states.iter().map(object))),
+        Format::Csv => {
+            let row = |State { server, service, status }: &State| format!("{server},{service},{status}\n");
+            format!("server,service,status\n{}", lines(&row))
         }
-        Format::Csv => format!("service,status\n{}", lines(&|(service, state)| format!("{service},{state}\n"))),
-    })
+    }
 }

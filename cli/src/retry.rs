@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::{calls::Deadline, status};
 
@@ -15,12 +15,13 @@ const ATTEMPTS: u32 = 7;
 #[derive(Debug, Default)]
 pub(crate) struct Patience {
     attempt: u32,
+    has_achieved: bool,
 }
 
 impl Patience {
     /// Something was achieved: the next cut is the first again.
     pub(crate) fn reset(&mut self) {
-        self.attempt = 0;
+        *self = Self { attempt: 0, has_achieved: true };
     }
 
     /// Whether to try again after a call ended with `status`; waits first.
@@ -38,7 +39,10 @@ impl Patience {
 
     fn pause(&self, status: &Status) -> Option<Duration> {
         let asked = status::retry_after(status);
-        if self.attempt >= ATTEMPTS || status::is_full(status) || (asked.is_none() && !status::is_cut(status)) {
+        // A server that has answered before may be slow to begin anew; one that never has is not worth the wait.
+        let is_slow = self.has_achieved && status.code() == Code::DeadlineExceeded;
+        let is_worth_it = asked.is_some() || status::is_cut(status) || is_slow;
+        if self.attempt >= ATTEMPTS || status::is_full(status) || !is_worth_it {
             return None;
         }
         let pause = FIRST_PAUSE.saturating_mul(1 << self.attempt).min(LONGEST_PAUSE);
@@ -50,7 +54,6 @@ impl Patience {
 
 #[cfg(test)]
 mod tests {
-    use tonic::Code;
     use tonic_types::{ErrorDetails, StatusExt};
 
     use super::*;
@@ -68,6 +71,15 @@ mod tests {
         assert!(pauses[0] < Duration::from_millis(400) && pauses[6] > Duration::from_secs(3), "{pauses:?}");
         patience.reset();
         assert!(patience.pause(&cut).is_some());
+    }
+
+    #[test]
+    fn silence_is_waited_out_only_where_there_has_been_an_answer() {
+        let silence = Status::deadline_exceeded("no answer");
+        let mut patience = Patience::default();
+        assert!(patience.pause(&silence).is_none());
+        patience.reset();
+        assert!(patience.pause(&silence).is_some());
     }
 
     #[test]

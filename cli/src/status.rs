@@ -8,6 +8,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::{
+    connect::{Explained, advice},
     failure::{Failure, exit},
     terminal::printable,
 };
@@ -43,12 +44,7 @@ const TABLE: [Row; 16] = [
         "the server does not serve this: is it the right one?",
     ),
     row(Code::Internal, "INTERNAL", exit::INTERNAL, "the log of the server may say more"),
-    row(
-        Code::Unavailable,
-        "UNAVAILABLE",
-        exit::UNAVAILABLE,
-        "is it running? `campus serve` starts one here; --server says where it is",
-    ),
+    row(Code::Unavailable, "UNAVAILABLE", exit::UNAVAILABLE, ""),
     row(Code::DataLoss, "DATA_LOSS", exit::INTERNAL, "the log of the server may say more"),
     row(Code::Unauthenticated, "UNAUTHENTICATED", exit::RECORDS, ""),
 ];
@@ -64,9 +60,13 @@ pub(crate) fn exit_code(code: Code) -> u8 {
 
 /// Whether the call ended because the way to the server broke, so that it is safe to take it up again.
 pub(crate) fn is_cut(status: &Status) -> bool {
-    // Only a status that arose on this side has a source; then no server has judged the call.
-    status.code() == Code::Unavailable
-        || (std::error::Error::source(status).is_some() && status.code() != Code::DeadlineExceeded)
+    let can_mend = Explained::of(status).is_none() && status.code() != Code::DeadlineExceeded;
+    can_mend && (status.code() == Code::Unavailable || is_of_this_side(status))
+}
+
+/// Only a status that arose on this side has a source; then no server has judged the call.
+fn is_of_this_side(status: &Status) -> bool {
+    std::error::Error::source(status).is_some()
 }
 
 /// Whether the server has no room, which does not come by itself.
@@ -80,6 +80,7 @@ pub(crate) fn cut_short(status: &Status) -> String {
         // A server that gives its reason is running.
         true if status.get_details_error_info().is_some() => printable(status.message()),
         true => "the connection was cut".to_owned(),
+        false if status.code() == Code::DeadlineExceeded => "the server does not answer".to_owned(),
         false => "the server is busy".to_owned(),
     }
 }
@@ -93,6 +94,9 @@ pub(crate) fn retry_after(status: &Status) -> Option<Duration> {
 ///
 /// `call` is the method, `server` the address.
 pub(crate) fn failure(status: &Status, call: &str, server: &str) -> Failure {
+    if let Some(explained) = Explained::of(status) {
+        return explained.failure();
+    }
     let name = find(status.code()).map_or("OK", |row| row.name);
     let cut = is_cut(status);
     let exit = if cut { exit::UNAVAILABLE } else { exit_code(status.code()) };
@@ -111,13 +115,13 @@ pub(crate) fn failure(status: &Status, call: &str, server: &str) -> Failure {
     if let Some(wait) = retry_after(status) {
         failure = failure.note(format!("try again in {wait:?}"));
     }
-    let advice = if cut { find(Code::Unavailable) } else { find(status.code()) };
-    // A server that gives its reason is running.
-    let answered = cut && status.get_details_error_info().is_some();
-    match advice.filter(|_| !answered) {
-        Some(row) if !row.advice.is_empty() => failure.note(row.advice),
-        _ => failure,
-    }
+    // A server that has answered is running, and what ends with a question has its advice.
+    let advice = match find(status.code()) {
+        _ if headline.ends_with('?') => "",
+        _ if is_of_this_side(status) && cut => advice(status),
+        row => row.map_or("", |row| row.advice),
+    };
+    if advice.is_empty() { failure } else { failure.note(advice) }
 }
 
 /// The status of one record on one line: the message, then each violation.

@@ -170,7 +170,7 @@ impl Target {
 
     fn file(&self) -> Result<File, Failure> {
         let path = self.partial.as_ref().unwrap_or(&self.path);
-        File::create(path).map_err(|error| Failure::file("write", path, &error))
+        File::create(path).map_err(|error| Failure::file("write", &self.path, &error))
     }
 
     fn keep(mut self) -> Result<(), Failure> {

@@ -103,6 +103,10 @@ impl TlsArgs {
                 };
                 Failure::usage(format!("{flag} {error}"))
             }
+            BadTls::Name(name) if self.tls_server_name.is_some() => {
+                let form = "cannot be the name of a server; give a DNS name or an IP address";
+                Failure::usage(format!("--tls-server-name {name:?} {form}"))
+            }
             other => Failure::usage(other.to_string()),
         }
     }

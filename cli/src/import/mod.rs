@@ -22,7 +22,7 @@ use self::{
     send::{Sender, Sent},
     source::{Input, InputFormat, Rows},
 };
-use crate::{context::Context, failure::Failure, kind::Kind, progress::Progress};
+use crate::{context::Context, failure::Failure, kind::Kind, output::print, progress::Progress};
 
 pub(crate) use rejects::into_io;
 
@@ -141,6 +141,9 @@ impl Job {
             }
         }
         let done = format!("imported: {}", report.counts.line());
+        if let Some(format) = context.format {
+            print(&report.counts.text(format))?;
+        }
         report.finish(&done, &progress)
     }
 }

@@ -1,8 +1,11 @@
 //! What an import has come to.
 
+use serde_json::json;
+
 use super::{rejects::Rejects, row::Row};
 use crate::{
     failure::{Failure, exit},
+    output::Format,
     progress::Progress,
     terminal::printable,
 };
@@ -28,6 +31,18 @@ impl Counts {
     pub(crate) fn line(&self) -> String {
         let Self { created, updated, unchanged, rejected } = self;
         format!("{created} created, {updated} updated, {unchanged} unchanged, {rejected} rejected")
+    }
+
+    /// The same for programs; for people there is nothing to add to the line.
+    pub(crate) fn text(&self, format: Format) -> String {
+        let Self { created, updated, unchanged, rejected } = self;
+        let object = json!({"created": created, "updated": updated, "unchanged": unchanged, "rejected": rejected});
+        match format {
+            Format::Table => String::new(),
+            Format::Json => format!("{object:#}\n"),
+            Format::Ndjson => format!("{object}\n"),
+            Format::Csv => format!("created,updated,unchanged,rejected\n{created},{updated},{unchanged},{rejected}\n"),
+        }
     }
 
     /// All records.

@@ -41,6 +41,8 @@ mod telemetry;
 #[cfg(test)]
 mod transport;
 #[cfg(test)]
+mod trouble;
+#[cfg(test)]
 mod watch;
 
 /// What the tests below run over; those of [`on_postgres`] are the same ones again.

@@ -117,7 +117,14 @@ fn a_client_reaches_a_server_with_tls_that_it_has_a_reason_to_trust() {
     fs::write(place.path("other.pem"), Authority::new().certificate).unwrap();
     place.is_refused("health --server https://{at} --tls-ca other.pem", 69, &distrust);
     let line = "health --server https://{at} --tls-ca ca.pem --tls-server-name other.example";
-    place.is_refused(line, 69, &["the certificate of https://{at} is for another name", "--tls-server-name NAME"]);
+    place.is_refused(
+        line,
+        69,
+        &[
+            "the certificate of https://{at} is not for other.example; it is for campus.example",
+            "--tls-server-name NAME",
+        ],
+    );
 }
 
 #[test]
@@ -129,7 +136,7 @@ fn tls_on_one_side_alone_is_named_and_not_tried_again() {
     }
     let place = Place::new("");
     place.is_served("health --server {at}");
-    let expected = ["what listens at https://{at} does not speak TLS", "give http://host:port"];
+    let expected = ["what listens at https://{at} does not speak TLS", "give http://{at}"];
     place.is_refused("health --server https://{at} --tls-ca ca.pem", 69, &expected);
 }
 

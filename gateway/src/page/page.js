@@ -78,7 +78,8 @@ function list() {
         make("span", { class: `verb ${it.verb}` }, it.verb.toUpperCase()), make("span", {}, it.path)));
     return links.length ? make("section", {}, make("h3", {}, tag.name), ...links) : null;
   });
-  find("list").replaceChildren(...groups.filter(Boolean));
+  const found = groups.filter(Boolean);
+  find("list").replaceChildren(...(found.length ? found : [make("p", {}, "nothing found")]));
 }
 
 function overview() {
@@ -147,10 +148,15 @@ function curl({ url, method, headers, body }) {
   return [...parts, quote(url)].join(" \\\n  ");
 }
 
+/** Ends the call whose answer is shown, if there is one. What still comes of it is not looked at. */
 function stop() {
-  if (running) running();
+  if (running) running.abort();
   running = null;
-  for (const [id, disabled] of [["send", false], ["stop", true]]) if (find(id)) find(id).disabled = disabled;
+  const button = find("stop");
+  if (!button) return;
+  // Who is at the button by keyboard must not fall off it.
+  if (document.activeElement === button) find("send").focus();
+  button.disabled = true;
 }
 
 function say(text, good) {
@@ -158,87 +164,125 @@ function say(text, good) {
   find("status").textContent = text;
 }
 
-/** Shows one element of a stream, the newest first. */
-function show(text, note) {
+/** Shows elements of a stream, the newest first. */
+function show(elements) {
   const events = find("events");
-  events.prepend(make("li", {}, make("pre", {}, ...coloured(pretty(text))), note ? make("small", {}, note) : null));
-  if (events.children.length > MOST_SHOWN) events.lastChild.remove();
+  const shown = elements.slice(-MOST_SHOWN).map(({ data, id }) =>
+    make("li", {}, make("pre", {}, ...coloured(pretty(data))), id ? make("small", {}, `id ${id}`) : null));
+  events.prepend(...shown.reverse());
+  while (events.children.length > MOST_SHOWN) events.lastChild.remove();
 }
 
-/** A browser takes an event stream up again by itself, behind the last event it has. */
-function listen(asked) {
-  const source = new EventSource(asked.url);
-  running = () => source.close();
-  let count = 0;
-  source.onopen = () => say(`open, ${count} events so far`, true);
-  source.onmessage = (event) => {
-    count += 1;
-    say(`open, ${count} events so far`, true);
-    show(event.data, event.lastEventId && `id ${event.lastEventId}`);
-  };
-  source.addEventListener("end", () => {
-    stop();
-    say(`ended after ${count} events`, true);
-  });
-  source.addEventListener("error", (event) => {
-    if (event.data) show(event.data, "the stream has failed");
-    if (source.readyState === EventSource.CLOSED) {
-      stop();
-      say(`closed after ${count} events`, false);
-    } else {
-      say(`lost after ${count} events, connecting again …`, false);
-    }
-  });
+/** An event of a stream (HTML, 9.2), of which no field has several lines here. */
+function eventOf(block) {
+  const event = { data: "" };
+  for (const [, name, value] of block.matchAll(/^(data|id|event|retry): ?(.*)$/gm)) event[name] = value;
+  return event;
 }
 
-async function lines(response, started) {
+/** An element of a stream of lines, or of an array that has one on each line. */
+function lineOf(line) {
+  const data = line.trim().replace(/,$/, "");
+  return { data: ["[", "]", "[]"].includes(data) ? "" : data };
+}
+
+function isWhole(text) {
+  try {
+    return text.trimEnd().endsWith("}") && Boolean(JSON.parse(text));
+  } catch {
+    return false;
+  }
+}
+
+function isEvents(response) {
+  return response.headers.get("content-type").startsWith("text/event-stream");
+}
+
+/** What a stream brings: a list of elements for each piece that comes. */
+async function* pieces(response) {
+  const [end, read] = isEvents(response) ? ["\n\n", eventOf] : ["\n", lineOf];
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
-  let count = 0;
   for (;;) {
     const { value, done } = await reader.read();
-    const pieces = (rest + (value || "")).split("\n");
-    rest = done ? "" : pieces.pop();
-    for (const line of pieces.filter((piece) => piece.trim())) {
-      count += 1;
-      show(line);
+    const parts = (rest + (value || "")).split(end);
+    rest = done ? "" : parts.pop();
+    // The comma behind an element of an array comes with the next one.
+    if (!isEvents(response) && isWhole(rest)) {
+      parts.push(rest);
+      rest = "";
     }
-    if (done) return say(`${response.status}, ${count} records, ${Math.round(performance.now() - started)} ms`, response.ok);
+    yield parts.map(read);
+    if (done) return;
+  }
+}
+
+/** Shows a stream up to its end, and returns how it ended. */
+async function follow(response, call, stream) {
+  for await (const piece of pieces(response)) {
+    if (running !== call) return null;
+    const elements = piece.filter((it) => it.data && it.event !== "end");
+    const failed = elements.some((it) => it.event === "error" || /^\{\s*"error"/.test(it.data));
+    stream.id = elements.findLast((it) => it.id)?.id || stream.id;
+    stream.retry = Number(piece.find((it) => it.retry)?.retry) || stream.retry;
+    stream.count += elements.length - (failed ? 1 : 0);
+    show(elements);
+    say(`${response.status}, ${stream.count} so far`, !failed);
+    if (failed) return "failed";
+    if (piece.some((it) => it.event === "end")) return "ended";
+  }
+  return isEvents(response) ? "cut off" : "ended";
+}
+
+async function whole(response, call, stream) {
+  const text = await response.text();
+  if (running !== call) return;
+  const took = Math.round(performance.now() - stream.started);
+  say(`${response.status} ${response.statusText}, ${text.length} bytes, ${took} ms`, response.ok);
+  find("result").replaceChildren(...(text ? [make("pre", {}, ...coloured(pretty(text)))] : []));
+}
+
+/** Sends a request once and shows what comes. Returns how it ended, or nothing if all is said. */
+async function attempt(operation, asked, call, stream) {
+  const headers = stream.id ? { ...asked.headers, "last-event-id": stream.id } : asked.headers;
+  const response = await fetch(asked.url, { ...asked, headers, signal: call.signal });
+  if (running !== call) return null;
+  stream.answered = true;
+  find("headers").textContent = [...response.headers].map(([name, value]) => `${name}: ${value}`).join("\n");
+  if (response.status !== 200 || !answersOf(operation).includes("text/event-stream")) return whole(response, call, stream);
+  say(`${response.status}, ${stream.count} so far`, true);
+  return follow(response, call, stream);
+}
+
+/** Sends a request and shows its answer. Events that are cut off are taken up again behind the last one. */
+async function receive(operation, asked, call) {
+  const resumes = asked.method === "GET" && asked.headers.accept === "text/event-stream";
+  const stream = { count: 0, id: null, retry: 2000, answered: false, started: performance.now() };
+  for (;;) {
+    const broken = (error) => (stream.answered ? "cut off" : `no answer (${error.message})`);
+    const ended = await attempt(operation, asked, call, stream).catch(broken);
+    if (running !== call || !ended) return;
+    const after = stream.answered ? ` after ${stream.count} (${Math.round(performance.now() - stream.started)} ms)` : "";
+    if (ended === "ended" || !resumes || !stream.answered) return say(ended + after, ended === "ended");
+    say(`${ended} after ${stream.count}, connecting again …`, false);
+    await new Promise((resume) => setTimeout(resume, stream.retry));
+    if (running !== call) return;
   }
 }
 
 async function send(operation) {
   stop();
-  const asked = request(operation);
+  const call = new AbortController();
+  running = call;
   find("answer").hidden = false;
   find("answer").scrollIntoView({ block: "start" });
   find("events").replaceChildren();
   find("result").replaceChildren();
   find("headers").textContent = "";
   say("sent …", true);
-  find("send").disabled = true;
   find("stop").disabled = false;
-  const own = Object.keys(asked.headers).length > 1;
-  if (asked.headers.accept === "text/event-stream" && asked.method === "GET" && !own) return listen(asked);
-  const abort = new AbortController();
-  running = () => abort.abort();
-  const started = performance.now();
-  try {
-    const response = await fetch(asked.url, { ...asked, signal: abort.signal });
-    find("headers").textContent = [...response.headers].map(([name, value]) => `${name}: ${value}`).join("\n");
-    if (response.ok && asked.headers.accept !== "application/json") {
-      say(`${response.status}, receiving …`, true);
-      await lines(response, started);
-    } else {
-      const text = await response.text();
-      const took = Math.round(performance.now() - started);
-      say(`${response.status} ${response.statusText}, ${text.length} bytes, ${took} ms`, response.ok);
-      find("result").replaceChildren(...(text ? [make("pre", {}, ...coloured(pretty(text)))] : []));
-    }
-  } catch (error) {
-    say(error.name === "AbortError" ? "stopped" : `no answer: ${error.message}`, false);
-  }
-  stop();
+  await receive(operation, request(operation), call);
+  if (running === call) stop();
 }
 
 function bodyOf(operation) {
@@ -246,20 +290,26 @@ function bodyOf(operation) {
   if (!content) return [];
   const kind = types(content)[0];
   const text = (type) => (typeof content[type].example === "string" ? content[type].example : JSON.stringify(content[type].example ?? {}, null, 2));
-  const select = make("select", { id: "type", "aria-label": "Type of the body" }, ...types(content).map((type) => make("option", {}, type)));
+  const select = make("select", { id: "type", "aria-label": "Type of the body" }, ...types(content).map((type) => make("option", { value: type === "*/*" ? "application/octet-stream" : type }, type)));
   const body = make("textarea", { id: "body", "aria-label": "Body", spellcheck: "false" });
   const write = (type) => {
     body.value = text(type);
     body.rows = Math.min(body.value.split("\n").length + 1, 24);
   };
   write(kind);
-  select.onchange = () => write(select.value);
+  // Before the form looks at its fields.
+  select.oninput = () => write(types(content)[select.selectedIndex]);
   return [make("h3", {}, "Body"), body, make("div", { class: "row" }, select)];
+}
+
+/** The forms that an answer can have. */
+function answersOf(operation) {
+  return types(resolve(operation.responses["200"]).content);
 }
 
 function open(operation) {
   stop();
-  const answers = types(resolve(operation.responses["200"]).content);
+  const answers = answersOf(operation);
   const accept = make("select", { id: "accept", "aria-label": "Form of the answer" }, ...answers.map((type) => make("option", {}, type)));
   if (operation.operationId.includes("_Watch") && answers.includes("text/event-stream")) accept.value = "text/event-stream";
   const command = make("pre", { id: "command" });
@@ -278,7 +328,7 @@ function open(operation) {
     make("h2", {}, operation.summary || operation.operationId),
     make("p", { class: "path" }, make("span", { class: `verb ${operation.verb}` }, operation.verb.toUpperCase()), operation.path),
     prose(operation.description.slice(operation.summary.length).replace(/^\.\s*/, "")), make("p", {}, make("small", {}, "gRPC: ", make("code", {}, operation["x-grpc-method"]))), form,
-    make("section", { id: "answer", hidden: true, "aria-live": "polite" }, make("h3", {}, "Answer"), make("p", { id: "status" }),
+    make("section", { id: "answer", hidden: true }, make("h3", {}, "Answer"), make("p", { id: "status", role: "status" }),
       make("div", { id: "result" }), make("ul", { id: "events" }),
       make("details", {}, make("summary", {}, "Headers"), make("pre", { id: "headers" }))));
   find("stop").onclick = () => {

@@ -2,6 +2,8 @@
 //!
 //! The driver of Chromium speaks JSON over HTTP, so that nothing but the two programs is needed.
 
+mod calls;
+
 use serde_json::json;
 
 use crate::support::{Browser, Rest, Wire};

@@ -195,7 +195,10 @@ fn what_cannot_be_is_refused_in_one_line_before_a_port_is_bound() {
             ),
             "is given to static:///127.0.0.1:1 and to static:///127.0.0.1:2",
         ),
-        ("[gateway]\nbackends = [{ taget = \"x\" }]", "unknown field `taget`"),
+        (
+            "[gateway]\nbackends = [{ taget = \"x\" }]",
+            "setting \"gateway.backends\" is not usable: unknown field `taget`",
+        ),
         ("[gateway]\nbackend = \"x\"", "unknown setting \"gateway.backend\""),
         ("[server]\nlisten = \"127.0.0.1:1\"", "is \"127.0.0.1:1\": the gateway serves no gRPC"),
         ("[rest]\nmax_uri = \"1MiB\"", "is \"1MiB\": 256B to 65534B must be allowed"),

@@ -33,8 +33,8 @@ pub(super) struct RecordArgs {
     /// or from standard input with `-`
     #[arg(long, value_name = "FILE|-", conflicts_with_all = ["id", "name", "email", "phones"])]
     json: Option<String>,
-    /// Who it is: a whole number
-    #[arg(long, required_unless_present = "json", allow_negative_numbers = true)]
+    /// Who it is: a whole number other than 0
+    #[arg(long, required_unless_present = "json", allow_negative_numbers = true, value_parser = id)]
     id: Option<i32>,
     /// Full name
     #[arg(long, required_unless_present = "json")]
@@ -148,11 +148,10 @@ fn parse(of: MessageType, text: &str) -> Result<Vec<Bytes>, String> {
         // The line would be one of this person alone.
         let encoded = of.from_json(person.get()).map_err(|fault| JsonError { line: 0, ..fault });
         let encoded = encoded.map_err(|fault| format!("people[{at}]: {fault}"))?;
-        let person: Json = serde_json::from_str(person.get()).unwrap_or_default();
-        if person.get("id").is_none_or(Json::is_null) {
-            return Err(format!("people[{at}].id: is required; write \"id\": 0 if it is 0"));
-        }
         let id = Person::decode(encoded.as_slice()).map_err(|fault| format!("people[{at}]: {fault}"))?.id;
+        if id == 0 {
+            return Err(format!("people[{at}].id: is required, and is a whole number other than 0"));
+        }
         match known.insert(id, at) {
             Some(first) => Err(format!("people[{at}].id: {id} is that of people[{first}], too; leave one of them out")),
             None => Ok(Bytes::from(encoded)),
@@ -178,6 +177,11 @@ fn calls(people: &[Bytes]) -> Vec<&[Bytes]> {
     calls
 }
 
+/// Not 0, which a message cannot tell from no id at all.
+fn id(text: &str) -> Result<i32, String> {
+    text.parse().ok().filter(|id| *id != 0).ok_or_else(|| "give a whole number other than 0".to_owned())
+}
+
 /// `home:+44 20 7946 0017`.
 fn phone(text: &str) -> Result<PhoneNumber, String> {
     let form = || "give mobile, home or work, a colon, and the number, for example home:+442079460017".to_owned();
@@ -201,13 +205,13 @@ mod tests {
         assert_eq!(ids(r#"[{"id":1},{"id":2}]"#), Ok(vec![1, 2]));
         assert_eq!(ids(r#"{"people":[{"id":3}]}"#), Ok(vec![3]));
         assert_eq!(ids("{\"id\":1}\n{\"id\":-2}\n"), Ok(vec![1, -2]));
-        assert_eq!(ids(r#"{"id":0}"#), Ok(vec![0]));
         for nobody in ["", " \n", "[]", r#"{"people":[]}"#] {
             assert!(ids(nobody).unwrap_err().starts_with("there is nobody in it"), "{nobody:?}");
         }
-        for unknown in [r#"[{"id":1},{"name":"Ada"}]"#, "{\"id\":1}\n{\"id\":null}"] {
+        for unknown in [r#"[{"id":1},{"name":"Ada"}]"#, "{\"id\":1}\n{\"id\":null}", r#"[{"id":1},{"id":0}]"#] {
             assert!(ids(unknown).unwrap_err().starts_with("people[1].id: is required"), "{unknown}");
         }
+        assert!(id("0").is_err() && id("-3") == Ok(-3));
         let twice = ids(r#"[{"id":1},{"id":2},{"id":1}]"#).unwrap_err();
         assert!(twice.starts_with("people[2].id: 1 is that of people[0], too"), "{twice}");
         let repeated = ids(r#"[{"id":20,"name":"A","id":21}]"#).unwrap_err();

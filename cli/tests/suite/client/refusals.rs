@@ -116,3 +116,15 @@ fn an_import_whose_rejects_cannot_be_written_says_how_far_it_came() {
     assert!(failed.err.contains("cannot write /dev/full"), "{}", failed.err);
     assert!(failed.err.contains("done up to line 101: 1 created"), "{}", failed.err);
 }
+
+#[test]
+fn what_an_import_came_to_is_there_for_programs_too() {
+    let place = Place::new();
+    place.file("rows.csv", "id,given_name,family_name\na,Mira,Okafor\nb,Mira,\n");
+    let import = place.run("employee import rows.csv -o ndjson").exits(1);
+    assert_eq!(import.out, "{\"created\":1,\"rejected\":1,\"unchanged\":0,\"updated\":0}\n");
+    assert_eq!(import.last_error_line(), "imported: 1 created, 0 updated, 0 unchanged, 1 rejected");
+    let again = place.run("employee import rows.csv -o csv").exits(1);
+    assert_eq!(again.out, "created,updated,unchanged,rejected\n0,0,1,1\n");
+    assert_eq!(place.run("employee import rows.csv").exits(1).out, "");
+}

@@ -190,6 +190,8 @@ fn bad_value(given: &Given, reason: String) -> ConfigError {
         _ if is_address => "not shown here".to_owned(),
         ValueKind::String(text) if text.contains("://") => "not shown here".to_owned(),
         ValueKind::String(text) => format!("{text:?}"),
+        // The library writes it in a form of its own, which no file has.
+        ValueKind::Table(_) | ValueKind::Array(_) => "not usable".to_owned(),
         other => other.to_string(),
     };
     ConfigError::Value { key: given.key.clone(), origin: given.origin.clone(), value, reason }

@@ -13,6 +13,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
 };
+use tokio::sync::Notify;
 
 /// Shared by a connection's socket, its service and its streams.
 pub(crate) struct Activity {
@@ -32,6 +33,7 @@ pub(crate) struct Activity {
     leaves: AtomicBool,
     unread: AtomicBool,
     odd: AtomicU64,
+    quiet: Notify,
 }
 
 impl Activity {
@@ -51,6 +53,7 @@ impl Activity {
             leaves: AtomicBool::new(false),
             unread: AtomicBool::new(false),
             odd: AtomicU64::new(0),
+            quiet: Notify::new(),
         })
     }
 
@@ -122,6 +125,11 @@ impl Activity {
         self.calls.load(Relaxed)
     }
 
+    /// Waits until the last stream of a client that was asked to leave has ended.
+    pub(super) async fn quiet(&self) {
+        self.quiet.notified().await;
+    }
+
     /// Whether no stream is open now.
     pub(super) fn idle(&self) -> bool {
         self.open.load(Relaxed) == 0
@@ -168,7 +176,9 @@ impl fmt::Debug for Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Relaxed);
+        if self.0.open.fetch_sub(1, Relaxed) == 1 && self.0.leaves.load(Relaxed) {
+            self.0.quiet.notify_one();
+        }
         self.0.traffic.streams.fetch_sub(1, Relaxed);
     }
 }

@@ -17,9 +17,10 @@ use campus_inprocess::{Asked, Calling, Serve, State};
 use http::{Request, Response};
 use http_body::{Frame, SizeHint};
 use std::{
+    future::ready,
     pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{self, Context, Poll},
 };
 use tokio::{
     sync::watch,
@@ -27,7 +28,7 @@ use tokio::{
 };
 use tonic::{Status, body::Body};
 
-/// Serves who asked until there is nobody left, or the server stops.
+/// Serves who asked until there is nobody left, or the server stops and the last call has ended.
 pub(super) async fn serve(shard: &Arc<Shard>, asked: Asked, peer: Arc<Peer>) -> Closed {
     let activity = Activity::new(Arc::clone(shard), Arc::clone(shard.traffic(Port::Grpc)), true, peer);
     let (state, changes) = watch::channel(State::Open);
@@ -35,7 +36,7 @@ pub(super) async fn serve(shard: &Arc<Shard>, asked: Asked, peer: Arc<Peer>) -> 
     let (mut phase, mut seen) = (shard.phase.subscribe(), Phase::Serve);
     let mut waits = false;
     loop {
-        tokio::select! {
+        let leaves = tokio::select! {
             biased;
             () = &mut gone => return if seen == Phase::Serve { Closed::Client } else { Closed::Drain },
             changed = phase.wait_for(|now| *now > seen) => {
@@ -45,17 +46,22 @@ pub(super) async fn serve(shard: &Arc<Shard>, asked: Asked, peer: Arc<Peer>) -> 
                 if seen >= Phase::Stop {
                     activity.caller.end(Ending::Stop);
                 }
-                match seen {
-                    Phase::Close => return Closed::Drain,
-                    Phase::Serve | Phase::Notice => {}
-                    _ if waits => {}
-                    _ => drop(state.send_replace(State::Leaving)),
-                }
+                seen >= Phase::Drain && !waits
             }
             () = shard.web_is_over(), if waits => {
                 waits = false;
-                state.send_replace(State::Leaving);
+                true
             }
+            () = activity.quiet() => true,
+        };
+        if leaves {
+            activity.leave();
+            state.send_replace(State::Leaving);
+        }
+        // Whoever calls may have no time to let go.
+        if seen == Phase::Close || (leaves && activity.idle()) {
+            activity.caller.end(Ending::Stop);
+            return Closed::Drain;
         }
     }
 }
@@ -65,8 +71,12 @@ struct Door(Dispatch);
 
 impl Serve for Door {
     fn call(&self, request: Request<Body>) -> Calling {
+        let open = Open::new(&self.0.0);
+        if let Some(why) = self.0.0.caller.ending() {
+            return Box::pin(ready(why.status().into_http()));
+        }
         let (call, deadline) = self.0.begin(request.map(Source::Here));
-        Box::pin(Answering { call, open: Some(Held::new(&self.0.0, deadline)) })
+        Box::pin(Answering { call, open: Some(Held { open, deadline, alarm: Alarm::NotYet }) })
     }
 }
 
@@ -86,17 +96,13 @@ enum Alarm {
 }
 
 impl Held {
-    fn new(activity: &Arc<Activity>, deadline: Option<Instant>) -> Self {
-        Self { open: Open::new(activity), deadline, alarm: Alarm::NotYet }
-    }
-
     /// Ready once, when the call's time is up or the server stops: it sees for itself which, and ends.
     fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if matches!(self.alarm, Alarm::NotYet) {
             self.alarm = Alarm::Set(Box::pin(alarm(Arc::clone(self.open.caller()), self.deadline)));
         }
         let Alarm::Set(alarm) = &mut self.alarm else { return Poll::Pending };
-        ready!(alarm.as_mut().poll(cx));
+        task::ready!(alarm.as_mut().poll(cx));
         self.alarm = Alarm::Rung;
         Poll::Ready(())
     }
@@ -125,7 +131,7 @@ impl Future for Answering {
         if polled.is_pending() && this.open.as_mut().is_some_and(|open| open.poll_alarm(cx).is_ready()) {
             polled = Pin::new(&mut this.call).poll(cx);
         }
-        let Ok(response) = ready!(polled);
+        let Ok(response) = task::ready!(polled);
         let open = this.open.take();
         Poll::Ready(response.map(|body| Body::new(Answer { body, open })))
     }
