@@ -92,6 +92,7 @@ async fn a_server_that_stops_says_so_ends_what_is_left_and_closes() {
 #[tokio::test]
 async fn a_server_ends_though_somebody_keeps_a_connection() {
     let (server, client) = server("kept").await;
-    server.stop().await;
-    assert_eq!(within(client.unary("Wait", number(600_000))).await.unwrap_err().code(), Code::Unavailable);
+    server.handle.shutdown();
+    within(server.ended).await.unwrap().unwrap();
+    assert_eq!(within(client.unary("Echo", note(""))).await.unwrap_err().code(), Code::Unavailable);
 }
