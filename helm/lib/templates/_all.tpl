@@ -4,7 +4,7 @@
 {{- $objects := list "serviceAccount" "configMap" "persistentVolumeClaim" "services" "deployment" "autoscaler"
   "disruptionBudget" "networkPolicy" "certificates" "routes" "monitor" "rules" "test" "extra" }}
 {{- range $objects }}
-{{- with include (printf "campus.%s" .) $ | trim }}
+{{- with include (printf "campus.%s" .) $ | trim | trimPrefix "---" | trim }}
 ---
 {{ . }}
 {{- end }}
