@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test charts charts-write images fuzz conformance first-run lint deny advisories check bench golden tools clean
+.PHONY: help run build test charts charts-write images kind-up fuzz conformance first-run lint deny advisories check bench golden tools clean
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 # Tests that leave something out say so in this file, a line each.
@@ -46,6 +46,9 @@ charts-write: ## writes values, schemas and golden files of the charts anew; loo
 
 images: ## builds the image of each program and prints its size (BINS=FOLDER of static programs, ARCH=arm64)
 	.ci/images
+
+kind-up: ## everything on a kind cluster of this machine, with PostgreSQL and a collector
+	deploy/kind/up
 
 fuzz: ## sends what the OpenAPI document allows, and what it does not, to a real server (EXAMPLES=n)
 	.ci/schemathesis

@@ -70,9 +70,9 @@ metadata:
 {{/* An image: list of context and a block with registry, repository, tag, digest. */}}
 {{- define "campus.image" -}}
 {{- $ := index . 0 }}{{ $image := index . 1 }}{{ $global := ($.Values.global).image | default dict }}
-{{- $registry := $image.registry | default $global.registry }}
+{{- $registry := $image.registry | default $global.registry | default "localhost" }}
 {{- $tag := $image.tag | default $global.tag | default $.Chart.AppVersion }}
-{{- if $registry }}{{ $registry }}/{{ end }}{{ $image.repository }}
+{{- $registry }}/{{ $image.repository }}
 {{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $tag }}{{ end }}
 {{- end }}
 
