@@ -17,6 +17,8 @@ refuses gateway "backendTLS.existingSecret or backendTLS.certManager.issuerRef.n
 refuses employee "set grpcRoute.parentRefs" --set grpcRoute.enabled=true
 refuses gateway "set httpRoute.parentRefs" --set httpRoute.enabled=true
 refuses campus "set gateway.backends.student.enabled to false" --set student.enabled=false
+refuses campus "set gateway.backends.employee.target to dns:///staff-headless.campus.svc.cluster.local.:50051" \
+  --set employee.fullnameOverride=staff
 
 # Names that other charts have.
 refuses employee "there is no value replicas: use replicaCount" --set replicas=2

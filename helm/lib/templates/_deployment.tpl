@@ -11,6 +11,8 @@ spec:
     {{- if eq $keeps "volume" }}
     # The files belong to one process at a time.
     type: Recreate
+    {{- else if eq .Values.strategy.type "Recreate" }}
+    type: Recreate
     {{- else }}
     {{- toYaml .Values.strategy | nindent 4 }}
     {{- end }}

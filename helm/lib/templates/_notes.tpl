@@ -57,4 +57,7 @@ NOTE {{ .Chart.Name }}: there is one pod, so that a lost node is an outage; set 
 {{- if and (eq .Facts.role "records") (not .Values.networkPolicy.enabled) (not (include "campus.tls" .)) }}
 NOTE {{ .Chart.Name }}: every pod of the cluster may call it; set {{ $at }}networkPolicy.enabled or {{ $at }}tls.enabled
 {{- end }}
+{{- if and .Values.networkPolicy.enabled .Values.metrics.serviceMonitor.enabled (not .Values.networkPolicy.metricsFrom) }}
+WARNING {{ .Chart.Name }}: its NetworkPolicy keeps Prometheus out; set {{ $at }}networkPolicy.metricsFrom
+{{- end }}
 {{- end }}
