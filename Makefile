@@ -89,7 +89,7 @@ golden: ## writes the golden files anew from what the programs say now; look at 
 	UPDATE_GOLDEN=1 cargo test --workspace --locked --no-fail-fast
 
 tools: ## installs what lint, deny and test use beside Rust, once for all checkouts
-	@for tool in buf cargo-deny cargo-machete grpcurl helm helm3 kubeconform schemathesis; do .ci/tool $$tool || exit; done
+	@for tool in buf cargo-deny cargo-machete grpcurl helm helm3 kubeconform rules-test schemathesis; do .ci/tool $$tool || exit; done
 
 clean: ## removes what was built here; the tools stay
 	cargo clean
