@@ -3,12 +3,15 @@
 # The stage "bins" gives the folder that goes into them: the static programs and etc/. It is replaced by programs built before
 # with --build-context bins=FOLDER, which needs no base image; that is what .ci/images does.
 
-FROM docker.io/library/rust:1.95-alpine AS bins
-RUN apk add --no-cache bash ca-certificates-bundle git musl-dev
+FROM docker.io/library/rust:1.95-alpine AS build
+RUN apk add --no-cache bash ca-certificates-bundle musl-dev python3
 WORKDIR /src
 COPY . .
 ARG REVISION=""
 RUN CAMPUS_COMMIT=$REVISION .ci/static here /bins
+
+FROM scratch AS bins
+COPY --from=build /bins/ /
 
 FROM scratch AS base
 COPY --from=bins etc/ /etc/
