@@ -32,8 +32,8 @@
 {{- if .Values.tls.mutual }}{{ $_ := set $tls "client_ca" "/etc/campus-tls/ca.crt" }}{{ end }}
 {{- $_ := set $server "tls" $tls }}
 {{- end }}
-{{- $config := dict "server" $server "admin" (dict "listen" "0.0.0.0:9090") "log" (dict "format" "json") }}
-{{- $listen := printf "0.0.0.0:%d" (int .Facts.port) }}
+{{- $config := dict "server" $server "admin" (dict "listen" (printf "%s:9090" .Values.listenAddress)) "log" (dict "format" "json") }}
+{{- $listen := printf "%s:%d" .Values.listenAddress (int .Facts.port) }}
 {{- if eq .Facts.role "records" }}
 {{- $_ := set $server "listen" $listen }}
 {{- $_ := set $config "store" (include "campus.config.store" . | fromYaml) }}

@@ -31,9 +31,9 @@
 {{- if $otel.endpoint }}
 {{- $env := dict "OTEL_SERVICE_NAME" .Facts.name "OTEL_EXPORTER_OTLP_ENDPOINT" $otel.endpoint "OTEL_EXPORTER_OTLP_PROTOCOL" $otel.protocol }}
 {{- with $otel.sampler }}{{ $_ := set $env "OTEL_TRACES_SAMPLER" . }}{{ end }}
-{{- with $otel.samplerArg }}{{ $_ := set $env "OTEL_TRACES_SAMPLER_ARG" (toString .) }}{{ end }}
+{{- if hasSuffix "traceidratio" $otel.sampler }}{{ $_ := set $env "OTEL_TRACES_SAMPLER_ARG" (toString $otel.samplerArg) }}{{ end }}
 {{- $attributes := list }}
-{{- range $key, $value := $otel.resourceAttributes }}{{ $attributes = append $attributes (printf "%s=%v" $key $value) }}{{ end }}
+{{- range $key, $value := $otel.resourceAttributes }}{{ $attributes = append $attributes (printf "%s=%s" $key (toString $value | urlquery | replace "+" "%20")) }}{{ end }}
 {{- with $attributes }}{{ $_ := set $env "OTEL_RESOURCE_ATTRIBUTES" (join "," .) }}{{ end }}
 {{- range $name, $value := mergeOverwrite $env (default dict $otel.env) }}
 - name: {{ $name }}

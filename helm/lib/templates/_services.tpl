@@ -8,6 +8,7 @@
   {{- end }}
 spec:
   type: {{ .Values.service.type }}
+  {{- include "campus.ipFamilyPolicy" . }}
   {{- with .Values.service.trafficDistribution }}
   trafficDistribution: {{ . }}
   {{- end }}
@@ -20,6 +21,7 @@ spec:
     app.kubernetes.io/component: headless
 spec:
   clusterIP: None
+  {{- include "campus.ipFamilyPolicy" . }}
   selector:
     {{- include "campus.selectorLabels" . | nindent 4 }}
   ports:
@@ -27,6 +29,12 @@ spec:
     - name: admin
       port: 9090
       targetPort: admin
+{{- end }}
+
+{{- define "campus.ipFamilyPolicy" }}
+{{- with .Values.service.ipFamilyPolicy }}
+  ipFamilyPolicy: {{ . }}
+{{- end }}
 {{- end }}
 
 {{- define "campus.servicePort" -}}
