@@ -65,4 +65,5 @@ spec:
     algorithm: ECDSA
     size: 256
     rotationPolicy: Always
+    encoding: PKCS8
 {{- end }}
