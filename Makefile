@@ -39,6 +39,7 @@ test: ## runs every test, then says what had to be left out
 	[ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
 
 charts: ## tests the Helm charts, without a cluster
+	@mkdir -p "$(TARGET)"
 	.ci/charts
 
 charts-write: ## writes values, schemas and golden files of the charts anew; look at the diff
