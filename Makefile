@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test fuzz conformance first-run lint deny advisories check bench golden tools clean
+.PHONY: help run build test charts charts-write images kind-up fuzz conformance first-run lint deny advisories check bench golden tools clean
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 # Tests that leave something out say so in this file, a line each.
@@ -18,7 +18,7 @@ run build bench: export CAMPUS_COMMIT ?= $(shell git describe --always --dirty -
 
 help: ## says what there is to make
 	@echo "usage: make TARGET"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: ## runs every service on this machine with example data, and says what to try (ARGS='--flag value')
 	@[ -x "$(TARGET)/release/campus" ] || echo "The first build compiles every dependency and takes a few minutes."
@@ -34,8 +34,22 @@ test: ## runs every test, then says what had to be left out
 	@failed=""; \
 	cargo test --workspace --locked --no-fail-fast || failed="$$failed cargo-test"; \
 	.ci/grpcurl-test || failed="$$failed grpcurl-test"; \
+	.ci/charts || failed="$$failed charts"; \
 	.ci/left-out list; \
 	[ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
+
+charts: ## tests the Helm charts, without a cluster
+	@mkdir -p "$(TARGET)"
+	.ci/charts
+
+charts-write: ## writes values, schemas and golden files of the charts anew; look at the diff
+	.ci/charts golden
+
+images: ## builds the image of each program and prints its size (BINS=FOLDER of static programs, ARCH=arm64)
+	.ci/images
+
+kind-up: ## everything on a kind cluster of this machine, with PostgreSQL and a collector
+	deploy/kind/up
 
 fuzz: ## sends what the OpenAPI document allows, and what it does not, to a real server (EXAMPLES=n)
 	.ci/schemathesis
@@ -76,7 +90,7 @@ golden: ## writes the golden files anew from what the programs say now; look at 
 	UPDATE_GOLDEN=1 cargo test --workspace --locked --no-fail-fast
 
 tools: ## installs what lint, deny and test use beside Rust, once for all checkouts
-	@for tool in buf cargo-deny cargo-machete grpcurl schemathesis; do .ci/tool $$tool || exit; done
+	@for tool in buf cargo-deny cargo-machete grpcurl helm helm3 kubeconform rules-test schemathesis; do .ci/tool $$tool || exit; done
 
 clean: ## removes what was built here; the tools stay
 	cargo clean

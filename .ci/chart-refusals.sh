@@ -1,0 +1,48 @@
+# shellcheck shell=bash
+# Values that a chart refuses, each with what it says. Sourced by .ci/charts.
+
+two="replicaCount is 2, but records in SQLite belong to one pod: set database.existingSecret"
+for chart in employee student addressbook; do refuses "$chart" "$two" --set replicaCount=2; done
+refuses employee "autoscaling.maxReplicas is 6, but records in SQLite" --set autoscaling.enabled=true
+refuses campus "employee: replicaCount is 2, but records in SQLite" --set employee.replicaCount=2
+refuses employee "minReplicas is 5, more than autoscaling.maxReplicas, 2" \
+  --set autoscaling.enabled=true,autoscaling.minReplicas=5,autoscaling.maxReplicas=2,database.existingSecret=d
+refuses employee "set resources.requests.cpu" --set autoscaling.enabled=true,database.existingSecret=d,resources.requests.cpu=null
+refuses employee "holds a password" --set database.url=postgres://me:secret@host/db
+refuses employee "are both set: set database.passwordKey" --set database.url=postgres://me@host/db,database.existingSecret=d
+refuses employee "set database.existingSecret" --set database.url=postgres://me@host/db,database.passwordKey=p
+refuses employee "/database/url" --set database.url=mysql://host/db
+refuses employee "tls.existingSecret or tls.certManager.issuerRef.name" --set tls.enabled=true
+refuses gateway "backendTLS.existingSecret or backendTLS.certManager.issuerRef.name" --set backendTLS.enabled=true
+refuses employee "set grpcRoute.parentRefs" --set grpcRoute.enabled=true
+refuses gateway "set httpRoute.parentRefs" --set httpRoute.enabled=true
+refuses campus "set gateway.backends.student.enabled to false" --set student.enabled=false
+refuses campus "set gateway.backends.employee.target to dns:///staff-headless.campus.svc.cluster.local.:50051" \
+  --set employee.fullnameOverride=staff
+
+# Names that other charts have.
+refuses employee "there is no value replicas: use replicaCount" --set replicas=2
+refuses employee "there is no value env: use extraEnv" --set env.A=b
+refuses gateway "there is no value config: use settings" --set config.a=b
+refuses campus "employee: there is no value livenessProbe: use probes.liveness" --set employee.livenessProbe.periodSeconds=3
+refuses employee "use drain.limitSeconds" --set terminationGracePeriodSeconds=60
+
+# Settings that the chart makes.
+refuses employee "settings.server.drain_limit is set by the chart: use drain.limitSeconds" --set settings.server.drain_limit=60s
+refuses employee "settings.store.url is set by the chart: use database.url" --set settings.store.url=postgres://h/d
+refuses employee "settings.server.tls.key is set by the chart: use tls" --set settings.server.tls.key=k
+refuses gateway "settings.gateway.backends is set by the chart: use backends" --set settings.gateway.backends=dns:///x:1
+
+# What there is not, anywhere, and what is of the wrong kind.
+refuses employee "nonsense" --set nonsense=1
+refuses employee "max_connection" --set settings.server.max_connection=1
+refuses employee "rest" --set settings.rest.max_body=1MiB
+refuses campus "nonsense" --set nonsense=1
+refuses campus "imageRegistry" --set employee.imageRegistry=x
+refuses campus "imageRegistry" --set global.image.imageRegistry=x
+refuses employee "replicaCount" --set replicaCount=two
+refuses employee "maxUnavailable" --set podDisruptionBudget.maxUnavailable=0
+refuses employee "protocol" --set otel.protocol=http/json
+refuses employee "/otel/endpoint" --set otel.endpoint=collector:4318
+refuses employee "/otel/env" --set otel.env.PATH=/x
+refuses employee "digest" --set image.digest=sha256:12

@@ -1,0 +1,60 @@
+# An image for each program: --target employee, student, addressbook, gateway or cli. "make images" builds them all.
+#
+# The stage "bins" gives the folder that goes into them: the static programs and etc/. It is replaced by programs built before
+# with --build-context bins=FOLDER, which needs no base image; that is what .ci/images does.
+
+FROM docker.io/library/rust:1.95-alpine AS build
+RUN apk add --no-cache bash ca-certificates-bundle musl-dev python3
+WORKDIR /src
+COPY . .
+ARG REVISION=""
+RUN CAMPUS_COMMIT=$REVISION .ci/static here /bins
+
+FROM scratch AS bins
+COPY --from=build /bins/ /
+
+FROM scratch AS base
+COPY --from=bins etc/ /etc/
+USER 65532:65532
+ARG VERSION=""
+ARG REVISION=""
+ARG SOURCE=""
+LABEL org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION" \
+      org.opencontainers.image.source="$SOURCE" \
+      org.opencontainers.image.vendor="Campus" \
+      org.opencontainers.image.licenses="Apache-2.0"
+
+FROM base AS employee
+LABEL org.opencontainers.image.title="campus-employee" \
+      org.opencontainers.image.description="Keeps the employees of the campus."
+COPY --from=bins campus-employee campus-employee.spdx.json /
+EXPOSE 50051 9090
+ENTRYPOINT ["/campus-employee"]
+
+FROM base AS student
+LABEL org.opencontainers.image.title="campus-student" \
+      org.opencontainers.image.description="Keeps the students of the campus."
+COPY --from=bins campus-student campus-student.spdx.json /
+EXPOSE 50051 9090
+ENTRYPOINT ["/campus-student"]
+
+FROM base AS addressbook
+LABEL org.opencontainers.image.title="campus-addressbook" \
+      org.opencontainers.image.description="Keeps people and their phones, for clients of the published PersonGuide."
+COPY --from=bins campus-addressbook campus-addressbook.spdx.json /
+EXPOSE 50051 9090
+ENTRYPOINT ["/campus-addressbook"]
+
+FROM base AS gateway
+LABEL org.opencontainers.image.title="campus-gateway" \
+      org.opencontainers.image.description="REST in front of gRPC services."
+COPY --from=bins campus-gateway campus-gateway.spdx.json /
+EXPOSE 8080 9090
+ENTRYPOINT ["/campus-gateway"]
+
+FROM base AS cli
+LABEL org.opencontainers.image.title="campus" \
+      org.opencontainers.image.description="The command line of Campus, and all services in one program."
+COPY --from=bins campus campus.spdx.json /
+ENTRYPOINT ["/campus"]

@@ -1,0 +1,15 @@
+{{- define "gateway.facts" -}}
+name: campus-gateway
+role: gateway
+port: 8080
+portName: http
+appProtocol: http
+try:
+  port: 8080
+  path: /v1/employees
+tests:
+  # The admin port has health, which says whether every backend can be reached.
+  - name: health
+    port: 9090
+    args: [health, --timeout, 30s]
+{{- end }}

@@ -1,0 +1,63 @@
+{{/* What is printed after an installation: commands that work as they stand, then what to mind. */}}
+{{- define "campus.notes" -}}
+{{ .Chart.Name }} {{ .Chart.AppVersion }} is in namespace {{ .Release.Namespace }}, release {{ .Release.Name }}.
+
+Is it ready, and what does it say?
+  kubectl -n {{ .Release.Namespace }} rollout status deployment/{{ include "campus.fullname" . }}
+  {{- if .Values.test.enabled }}
+  helm -n {{ .Release.Namespace }} test {{ .Release.Name }} --logs
+  {{- end }}
+  kubectl -n {{ .Release.Namespace }} logs -l {{ include "campus.selectorLabels" . | replace ": " "=" | replace "\n" "," }}
+{{ include "campus.notes.try" . }}
+{{- with include "campus.warnings" . | trim }}
+
+{{ . }}
+{{- end }}
+{{- end }}
+
+{{- define "campus.notes.try" }}
+{{- $port := int .Facts.port }}{{ $local := int .Facts.try.port }}
+From this machine:
+  kubectl -n {{ .Release.Namespace }} port-forward service/{{ include "campus.fullname" . }} {{ $local }}{{ if ne $local $port }}:{{ $port }}{{ end }} &
+{{- if eq .Facts.role "records" }}
+{{- $flags := "-plaintext" }}
+{{- with include "campus.tls" . }}
+{{- $flags = printf "-cacert ca.crt -authority %s.%s.svc" (include "campus.fullname" $) $.Release.Namespace }}
+{{- $files := list "ca.crt" }}
+{{- if $.Values.tls.mutual }}{{ $flags = printf "%s -cert tls.crt -key tls.key" $flags }}{{ $files = list "ca.crt" "tls.crt" "tls.key" }}{{ end }}
+{{- range $file := $files }}
+  kubectl -n {{ $.Release.Namespace }} get secret {{ include "campus.tls" $ }} -o jsonpath='{.data.{{ replace "." "\\." $file }}}' | base64 -d >{{ $file }}
+{{- end }}
+{{- end }}
+  grpcurl {{ $flags }} localhost:{{ $local }} list
+  grpcurl {{ $flags }} -d '{{ .Facts.try.body }}' localhost:{{ $local }} {{ .Facts.try.method }}
+
+From within the cluster, balanced over every ready pod:
+  {{ include "campus.target" . }}
+{{- else }}
+  curl {{ if include "campus.tls" . }}-k https://{{ end }}localhost:{{ $local }}{{ .Facts.try.path }}
+  Every method can be tried at http{{ if include "campus.tls" . }}s{{ end }}://localhost:{{ $local }}/
+{{- end }}
+{{- end }}
+
+{{/* A line each. Within another chart a value is named by its path from there. */}}
+{{- define "campus.warnings" -}}
+{{- $at := .Chart.IsRoot | ternary "" (printf "%s." .Chart.Name) }}
+{{- $database := .Chart.IsRoot | ternary "database" "global.database" }}
+{{- $keeps := include "campus.keeps" . }}
+{{- if eq $keeps "pod" }}
+WARNING {{ .Chart.Name }}: its records are lost with its pod; set {{ $at }}persistence.enabled, or {{ $database }}.existingSecret for PostgreSQL
+{{- end }}
+{{- if and (eq $keeps "volume") (not .Values.persistence.existingClaim) }}
+NOTE {{ .Chart.Name }}: the claim {{ include "campus.fullname" . }} stays after helm uninstall; an update stops the pod before the next one starts
+{{- end }}
+{{- if and (has $keeps (list "postgres" "")) (eq (include "campus.most" . | int) 1) }}
+NOTE {{ .Chart.Name }}: there is one pod, so that a lost node is an outage; set {{ $at }}replicaCount or {{ $at }}autoscaling.enabled
+{{- end }}
+{{- if and (eq .Facts.role "records") (not .Values.networkPolicy.enabled) (not (include "campus.tls" .)) }}
+NOTE {{ .Chart.Name }}: every pod of the cluster may call it; set {{ $at }}networkPolicy.enabled or {{ $at }}tls.enabled
+{{- end }}
+{{- if and .Values.networkPolicy.enabled .Values.metrics.serviceMonitor.enabled (not .Values.networkPolicy.metricsFrom) }}
+WARNING {{ .Chart.Name }}: its NetworkPolicy keeps Prometheus out; set {{ $at }}networkPolicy.metricsFrom
+{{- end }}
+{{- end }}

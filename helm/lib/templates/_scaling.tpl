@@ -1,0 +1,51 @@
+{{- define "campus.autoscaler" -}}
+{{- with .Values.autoscaling }}
+{{- if .enabled }}
+{{- include "campus.head" (list $ "autoscaling/v2" "HorizontalPodAutoscaler" (include "campus.fullname" $)) }}
+spec:
+  scaleTargetRef:
+    apiVersion: apps/v1
+    kind: Deployment
+    name: {{ include "campus.fullname" $ }}
+  minReplicas: {{ .minReplicas }}
+  maxReplicas: {{ .maxReplicas }}
+  metrics:
+    {{- with .targetCPUUtilizationPercentage }}
+    - type: Resource
+      resource:
+        name: cpu
+        target:
+          type: Utilization
+          averageUtilization: {{ . }}
+    {{- end }}
+    {{- with .metrics }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- with .behavior }}
+  behavior:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The fewest and the most pods there may be. */}}
+{{- define "campus.least" -}}
+{{- if .Values.autoscaling.enabled }}{{ .Values.autoscaling.minReplicas }}{{ else }}{{ .Values.replicaCount }}{{ end }}
+{{- end }}
+{{- define "campus.most" -}}
+{{- if .Values.autoscaling.enabled }}{{ .Values.autoscaling.maxReplicas }}{{ else }}{{ .Values.replicaCount }}{{ end }}
+{{- end }}
+
+{{/* None for a single pod: it could never be evicted. A pod that is not ready may always be. */}}
+{{- define "campus.disruptionBudget" -}}
+{{- if and .Values.podDisruptionBudget.enabled (gt (include "campus.least" . | int) 1) }}
+{{- include "campus.head" (list . "policy/v1" "PodDisruptionBudget" (include "campus.fullname" .)) }}
+spec:
+  maxUnavailable: {{ .Values.podDisruptionBudget.maxUnavailable }}
+  unhealthyPodEvictionPolicy: AlwaysAllow
+  selector:
+    matchLabels:
+      {{- include "campus.selectorLabels" . | nindent 6 }}
+{{- end }}
+{{- end }}
