@@ -2,7 +2,7 @@
 
 use std::{
     future::poll_fn,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
@@ -12,7 +12,7 @@ use bytes::{BufMut, Bytes};
 use campus_chassis::WebBody;
 use http::{HeaderMap, StatusCode, header};
 use http_body::{Body as HttpBody, Frame};
-use tokio::{sync::oneshot, time};
+use tokio::{sync::oneshot, task, time};
 use tonic::{Code, Status};
 
 use super::records::{Form, Problem, Record, Records};
@@ -28,9 +28,13 @@ use crate::{
 
 /// Messages that are ready are joined up to this, in bytes.
 const SLAB: usize = 32 << 10;
-/// Compressed bytes are unpacked so many at a time, and may become so many: memory is bounded whatever they hold.
+/// Compressed bytes are unpacked so many at a time, and may become so many at once: memory is bounded whatever they hold.
 const PACKED: usize = 512;
 const UNPACKED: usize = 8 << 20;
+/// And each of them so many in the long run, which no records do.
+const RATIO: usize = 512;
+/// When so many bytes were looked at, others on the event loop have their turn: of blank lines there is nothing to wait for.
+const TURN: usize = 64 << 10;
 /// So much of a bad request is read and thrown away, for so long.
 const LINGER_BYTES: usize = 4 << 20;
 const LINGER_TIME: Duration = Duration::from_secs(1);
@@ -45,6 +49,10 @@ pub(super) struct Upload {
     /// Compressed bytes that are not unpacked yet, and what unpacks them.
     packed: Bytes,
     unpacker: Option<(Coding, Unpacker)>,
+    /// What came out and was not looked at.
+    unpacked: Bytes,
+    /// Looked at since others had their turn.
+    looked_at: usize,
     records: Records,
     /// The media type, where the messages are raw bytes.
     raw: Option<String>,
@@ -106,6 +114,8 @@ impl Upload {
             body: Some(body),
             packed: Bytes::new(),
             unpacker: unpacker.map_err(|_| damaged())?,
+            unpacked: Bytes::new(),
+            looked_at: 0,
             records: Records::new(form, limit),
             raw: is_raw.then(|| kind.to_owned()),
             slab: Vec::new(),
@@ -117,6 +127,7 @@ impl Upload {
 
     /// Takes bytes of the body in; `None` is its end.
     fn take(&mut self, bytes: Option<&[u8]>) -> Result<(), Fault> {
+        self.looked_at += bytes.map_or(0, <[u8]>::len);
         let Some(content_type) = &self.raw else {
             match bytes {
                 Some(bytes) => self.records.push(bytes),
@@ -144,20 +155,23 @@ impl Upload {
     /// Unpacks a little of what has come.
     fn unpack(&mut self) -> Result<bool, Fault> {
         let Some((_, unpacker)) = &mut self.unpacker else { return Ok(false) };
-        if self.packed.is_empty() {
-            return Ok(false);
+        if self.unpacked.is_empty() {
+            if self.packed.is_empty() {
+                return Ok(false);
+            }
+            let some = self.packed.split_to(self.packed.len().min(PACKED));
+            self.looked_at += some.len();
+            unpacker.allow(some.len() * RATIO, UNPACKED);
+            self.unpacked = unpacker.write(&some).map_err(not_unpacked)?.into();
         }
-        let some = self.packed.split_to(self.packed.len().min(PACKED));
-        unpacker.allow(UNPACKED);
-        let bytes = unpacker.write(&some).map_err(not_unpacked)?;
-        self.take(Some(&bytes))?;
+        let some = self.unpacked.split_to(self.unpacked.len().min(TURN));
+        self.take(Some(&some))?;
         Ok(true)
     }
 
     fn end(&mut self) -> Result<(), Fault> {
         self.ended = true;
-        if let Some((_, mut unpacker)) = self.unpacker.take() {
-            unpacker.allow(UNPACKED);
+        if let Some((_, unpacker)) = self.unpacker.take() {
             let bytes = unpacker.finish().map_err(not_unpacked)?;
             self.take(Some(&bytes))?;
         }
@@ -166,6 +180,12 @@ impl Upload {
 
     fn poll_slab(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
         while self.slab.len() < SLAB && !self.ended {
+            if self.looked_at >= TURN {
+                self.looked_at = 0;
+                // Its first poll asks to be called again, behind all others.
+                let _ = pin!(task::yield_now()).poll(cx);
+                return Poll::Pending;
+            }
             if self.unpack()? {
                 continue;
             }

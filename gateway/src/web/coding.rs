@@ -206,9 +206,10 @@ impl Unpacker {
         })
     }
 
-    /// So many bytes may come out from now on.
-    pub(crate) fn allow(&mut self, bytes: usize) {
-        self.limited().left = bytes;
+    /// So many bytes more may come out, of which no more than `most` are saved up.
+    pub(crate) fn allow(&mut self, bytes: usize, most: usize) {
+        let limited = self.limited();
+        limited.left = limited.left.saturating_add(bytes).min(most);
     }
 
     /// What comes out of these bytes.

@@ -19,6 +19,23 @@ fn record(at: usize) -> String {
     json!({"employee": {"name": format!("employees/{at:05}"), "givenName": "Ada", "familyName": "L"}}).to_string()
 }
 
+fn packed(bytes: &[u8]) -> Vec<u8> {
+    let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+    packer.write_all(bytes).unwrap();
+    packer.finish().unwrap()
+}
+
+/// Kilobytes of blank lines, of which a few hold a space.
+fn blank(count: u32) -> Vec<u8> {
+    let one = |at: u32| {
+        let mut lines = [b'\n'; 1024];
+        let bits = at.wrapping_mul(2_654_435_761);
+        (0..8).filter(|bit| bits >> (24 + bit) & 1 == 1).for_each(|bit| lines[bit] = b' ');
+        lines
+    };
+    (0..count).flat_map(one).collect()
+}
+
 #[tokio::test]
 async fn records_are_imported_from_lines_and_from_an_array() {
     let rest = Rest::start();
@@ -102,11 +119,6 @@ async fn a_compressed_body_is_unpacked_as_it_comes_and_what_it_becomes_is_bounde
     let rest = Rest::start();
     let mut client = rest.client().await;
     let body: String = (0..2000).map(|at| record(at) + "\n").collect();
-    let packed = |bytes: &[u8]| {
-        let mut packer = GzEncoder::new(Vec::new(), Compression::best());
-        packer.write_all(bytes).unwrap();
-        packer.finish().unwrap()
-    };
     let gzip = [("content-encoding", "gzip")];
     let answer = client.send(IMPORT, &gzip, packed(body.as_bytes())).await;
     assert_eq!(answer.value(), json!({"createdCount": 2000}));
@@ -114,6 +126,25 @@ async fn a_compressed_body_is_unpacked_as_it_comes_and_what_it_becomes_is_bounde
     let cut = packed(body.as_bytes());
     assert_eq!(client.send(IMPORT, &gzip, cut[..cut.len() - 9].to_vec()).await.fault().0, 400);
     assert_eq!(client.send(IMPORT, &gzip, packed(&vec![b'1'; 64 << 20])).await.fault().0, 413);
+}
+
+#[tokio::test]
+async fn a_compressed_body_of_next_to_nothing_is_refused_and_holds_nobody_up() {
+    let rest = Rest::with_server(|settings| settings.server.shards = 1);
+    let (mut client, mut neighbour) = (rest.client().await, rest.client().await);
+    let gzip = [("content-encoding", "gzip")];
+    let bomb = client.send(IMPORT, &gzip, packed(&vec![b'\n'; 64 << 20])).await;
+    assert_eq!((bomb.code.as_u16(), bomb.message().contains("far more than it should")), (400, true), "{bomb:?}");
+    // This one unpacks to no more than it may.
+    let blank = packed(&blank(48 << 10));
+    let upload = tokio::spawn(async move { client.send(IMPORT, &gzip, blank).await });
+    let mut served = 0;
+    while !upload.is_finished() {
+        assert_eq!(neighbour.get("/v1/employees").await.code, 200);
+        served += 1;
+    }
+    assert_eq!(upload.await.unwrap().value(), json!({}));
+    assert!(served > 20, "{served} requests beside the upload");
 }
 
 #[tokio::test]
