@@ -1,12 +1,15 @@
 //! One call of gRPC, as bytes (gRPC over HTTP/2).
 
-use std::{future::poll_fn, pin::Pin};
+use std::{
+    future::{poll_fn, ready},
+    pin::Pin,
+};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use campus_client::Channel;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body::Body as _;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Empty, Full};
 use tonic::{Code, Status, body::Body};
 use tower::Service;
 
@@ -113,8 +116,16 @@ pub(crate) fn opened(response: Response<Body>) -> Result<(HeaderMap, Body), Fail
     }
     match Status::from_header_map(&parts.headers) {
         Some(status) if status.code() != Code::Ok => Err(Failed::new(status, HeaderMap::new(), parts.headers)),
-        _ => Ok((parts.headers, body)),
+        // Nothing comes behind such a head ("Trailers-Only").
+        Some(_) => Ok((parts.headers, nothing())),
+        None => Ok((parts.headers, body)),
     }
+}
+
+/// A body without messages that ends well.
+fn nothing() -> Body {
+    let status = HeaderMap::from_iter([(HeaderName::from_static("grpc-status"), HeaderValue::from_static("0"))]);
+    Body::new(Empty::<Bytes>::new().with_trailers(ready(Some(Ok(status)))))
 }
 
 /// What gRPC makes of an answer that is none of its own ("HTTP to gRPC Status Code Mapping").

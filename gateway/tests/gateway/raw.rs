@@ -21,6 +21,10 @@ service Files {
   rpc Lines(stream Line) returns (stream Line) {
     option (google.api.http) = {post: "/v1/lines:copy" body: "*"};
   }
+  rpc Join(stream Line) returns (Line) {
+    option (google.api.http) = {post: "/v1/lines:join" body: "*"};
+  }
+  rpc One(Line) returns (Line);
   rpc Each(stream Line) returns (stream Line) {
     option (google.api.http) = {post: "/v1/{text=books/*}:copy" body: "line"};
   }
@@ -75,6 +79,23 @@ async fn a_stream_without_its_status_ends_with_unavailable_and_is_not_taken_for_
         let lines: Vec<Value> = answer.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!((answer.code.as_u16(), &lines[..2]), (200, &[json!({"text": "a"}), json!({})][..]));
         assert_eq!((lines.len(), &lines[2]["error"]["status"]), (3, &json!(status)), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_whose_head_is_its_end_is_a_stream_of_nothing_and_no_single_message() {
+    let rest = files().await;
+    let mut client = rest.client().await;
+    for (accept, code, body) in
+        [("application/json", 200, "[]"), ("application/x-ndjson", 200, ""), ("text/event-stream", 204, "")]
+    {
+        let headers = [("accept", accept), ("grpc-metadata-end", "head")];
+        let answer = client.send("POST /v1/lines:copy", &headers, "").await;
+        assert_eq!((answer.code.as_u16(), answer.text().replace('\n', "")), (code, body.to_owned()), "{answer:?}");
+    }
+    for line in ["POST /v1/lines:join", "POST /files.Files/One"] {
+        let answer = client.send(line, &[("grpc-metadata-end", "head")], "").await;
+        assert_eq!((answer.fault().1, answer.message()), ("INTERNAL".into(), "the service sent no message".into()));
     }
 }
 

@@ -11,7 +11,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 
-/// Its address. The metadata `end` of a call is the status that it ends with; `cut` ends it without one.
+/// Its address. The metadata `end` of a call is the status that it ends with; `cut` ends it without one,
+/// and `head` at once, with a head that is the end as well.
 pub(crate) async fn echo() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
@@ -29,6 +30,9 @@ async fn answer(request: Request<Incoming>) -> Result<Response<UnsyncBoxBody<Byt
     let response = Response::builder().header("content-type", "application/grpc");
     if request.uri().path().starts_with("/grpc.health.") {
         return Ok(response.header("grpc-status", "12").body(Empty::new().boxed_unsync()).unwrap());
+    }
+    if end == "head" {
+        return Ok(response.header("grpc-status", "0").body(Empty::new().boxed_unsync()).unwrap());
     }
     let (frames, body) = mpsc::channel(1);
     tokio::spawn(async move {
