@@ -55,6 +55,11 @@ fn given(name: &str, bare: &str, value: &HeaderValue) -> Result<HeaderName, Faul
     if bare.starts_with("grpc-") || is_of_http(bare) {
         return Err(Fault::header(name, format!("{bare} is reserved for gRPC and HTTP; choose another name")));
     }
+    if is_of_the_way(bare) {
+        let problem =
+            format!("{bare} is passed on or set under its plain name alone; send {bare}, or choose another name");
+        return Err(Fault::header(name, problem));
+    }
     if value.as_bytes().iter().any(|byte| !matches!(byte, b' '..=b'~')) {
         return Err(Fault::header(
             name,
@@ -85,6 +90,22 @@ fn is_of_http(name: &str) -> bool {
         "vary",
     ];
     NAMES.contains(&name)
+}
+
+/// What the gateway passes on or sets, and what proxies before it check or set: in disguise it would get by them.
+fn is_of_the_way(name: &str) -> bool {
+    const NAMES: [&str; 9] = [
+        "authorization",
+        "baggage",
+        "forwarded",
+        "traceparent",
+        "tracestate",
+        "user-agent",
+        "via",
+        "x-real-ip",
+        "x-request-id",
+    ];
+    NAMES.contains(&name) || name.starts_with("x-forwarded-")
 }
 
 /// Adds the metadata of a reply: as `Grpc-Metadata-*`, but for what HTTP itself has the same name for.
@@ -138,6 +159,16 @@ mod tests {
             HeaderValue::from_bytes(b"\xe4").unwrap(),
         )]);
         assert!(of_request(&latin).is_err());
+    }
+
+    #[test]
+    fn what_proxies_check_is_refused_in_disguise() {
+        for name in ["authorization", "x-forwarded-for", "user-agent", "x-request-id", "traceparent"] {
+            let header = HeaderName::try_from(format!("Grpc-Metadata-{name}")).unwrap();
+            let fault = of_request(&HeaderMap::from_iter([(header, HeaderValue::from_static("x"))])).unwrap_err();
+            let message = fault.status().message();
+            assert!(message.contains(&format!("send {name}, or choose another name")), "{message}");
+        }
     }
 
     #[test]

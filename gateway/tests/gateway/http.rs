@@ -267,7 +267,7 @@ async fn metadata_goes_both_ways_and_names_of_grpc_do_not() {
     assert_eq!(answer.code, 200);
     assert!(answer.header("server-timing").starts_with("total;dur="), "{answer:?}");
     assert!(!answer.header("x-request-id").is_empty());
-    for name in ["grpc-status", "grpc-metadata-grpc-timeout", "grpc-metadata-host"] {
+    for name in ["grpc-status", "grpc-metadata-grpc-timeout", "grpc-metadata-host", "grpc-metadata-authorization"] {
         let answer = client.send("GET /v1/employees/ada", &[(name, "x")], "").await;
         assert_eq!(answer.fault(), (400, "INVALID_ARGUMENT".to_owned(), "INVALID_HEADER".to_owned()), "{name}");
     }
