@@ -33,6 +33,7 @@ impl Token<'_> {
         match self {
             Self::Null => "null",
             Self::Bool(_) => "true or false",
+            Self::Float(value) if value.fract() != 0.0 => "a number with a fraction",
             Self::Signed(_) | Self::Unsigned(_) | Self::Float(_) => "a number",
             Self::Text(_) => "a string",
         }

@@ -40,6 +40,7 @@ fn every_kind_of_fault_is_told_apart() {
         ("Plain", r#"{"anInt32":""}"#, "anInt32", "expected a whole number"),
         ("Plain", r#"{"anInt32":[1]}"#, "anInt32", "found a list"),
         ("Plain", r#"{"aUint32":-1}"#, "aUint32", "expected a whole number from 0 to 4294967295"),
+        ("Plain", r#"{"anInt64":1.5}"#, "anInt64", "whole number of 64 bits, found a number with a fraction"),
         ("Plain", r#"{"anInt64":-9223372036854775809}"#, "anInt64", "expected a whole number of 64 bits"),
         ("Plain", r#"{"anInt64":"-9223372036854775809"}"#, "anInt64", "expected a whole number of 64 bits"),
         ("Plain", r#"{"aUint64":18446744073709551616}"#, "aUint64", "expected a whole number of 64 bits"),
