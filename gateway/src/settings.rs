@@ -118,6 +118,13 @@ impl RestConfig {
             Range::new("rest.default_deadline", &self.default_deadline, 1..=u64::MAX, TIME),
             Range::new("rest.max_deadline", &self.max_deadline, 1..=u64::MAX, TIME),
         ])?;
+        if self.default_deadline > self.max_deadline {
+            return Err(OutOfRange {
+                setting: "rest.default_deadline",
+                value: format!("\"{}\"", self.default_deadline),
+                possible: format!("it is at most rest.max_deadline, which is {}", self.max_deadline).into(),
+            });
+        }
         if self.cors.credentials && self.cors.origins.0.iter().any(Origin::is_any) {
             return Err(OutOfRange {
                 setting: "rest.cors.credentials",

@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf};
 
 use campus_chassis::{
-    AdminConfig, Listen, LogConfig, ServerConfig,
+    Address, AdminConfig, Listen, LogConfig, ServerConfig,
     config::{HumanDuration, List, OutOfRange, Range, check},
 };
 use campus_client::{BadServiceConfig, BadTarget, Target, Tls, TlsBuilder};
@@ -54,8 +54,9 @@ pub(crate) struct Backends(pub(crate) Vec<BackendSettings>);
 pub(crate) struct BackendSettings {
     /// Where its servers are, for example `dns:///employee-headless:50051`.
     pub(crate) target: String,
-    /// The full names of its services; empty: all that no other backend names.
-    pub(crate) services: List<String>,
+    /// The full names of its services; unset: all that no other backend names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) services: Option<List<String>>,
     /// The authorities to trust (PEM); it encrypts the connections.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tls_ca: Option<PathBuf>,
@@ -111,6 +112,13 @@ impl Settings {
             });
         }
         self.server.listen = Listen::default();
+        if let Some(address) = self.rest.listen.0.iter().find(|address| matches!(address, Address::InProcess(_))) {
+            return Err(OutOfRange {
+                setting: "rest.listen",
+                value: format!("\"{address}\""),
+                possible: "nobody in this process would call it; give an IP address and a port, or unix:/path".into(),
+            });
+        }
         check([Range::new("rest.listen", &self.rest.listen, 1..=u64::MAX, "at least one address is needed")])?;
         self.server.check_with(&self.rest.listen)?;
         self.admin.check(&self.server.listen, &self.rest.listen)?;
@@ -144,6 +152,11 @@ impl BackendSettings {
     }
 
     fn open(&self) -> Result<Backend, String> {
+        if self.target.is_empty() {
+            return Err(
+                "its target is missing, which says where its servers are, as in dns:///my-service:50051".to_owned()
+            );
+        }
         if self.target.to_ascii_lowercase().starts_with("in-process:") {
             return Err("there are no servers in this process; campus serve has some, with REST before them".to_owned());
         }
@@ -154,8 +167,15 @@ impl BackendSettings {
             backend = backend.service_config(config).map_err(refused)?;
         }
         let target: Target = self.target.parse().map_err(|error: BadTarget| error.why().to_owned())?;
-        let names = &self.services.0;
-        let backend = if names.is_empty() { backend } else { backend.services(names.clone()) };
+        let backend = match &self.services {
+            Some(names) if names.0.is_empty() => {
+                return Err(
+                    "its list of services is empty; name them, or leave it out for all that no other has".to_owned()
+                );
+            }
+            Some(names) => backend.services(names.0.clone()),
+            None => backend,
+        };
         let asked = self.tls_ca.is_some() || self.tls_certificate.is_some() || self.tls_server_name.is_some();
         if !target.tls().unwrap_or(asked) {
             return if asked {

@@ -201,6 +201,16 @@ fn what_cannot_be_is_refused_in_one_line_before_a_port_is_bound() {
         ),
         ("[gateway]\nbackend = \"x\"", "unknown setting \"gateway.backend\""),
         ("[server]\nlisten = \"127.0.0.1:1\"", "is \"127.0.0.1:1\": the gateway serves no gRPC"),
+        ("[gateway]\nbackends = [{ services = [\"a.B\"] }]", "setting gateway.backends is \"\": its target is missing"),
+        (
+            "[gateway]\nbackends = [{ target = \"static:///127.0.0.1:1\", services = [] }]",
+            "setting gateway.backends is \"static:///127.0.0.1:1\": its list of services is empty",
+        ),
+        (
+            "[rest]\ndefault_deadline = \"2m\"",
+            "setting rest.default_deadline is \"2m\": it is at most rest.max_deadline, which is 1m",
+        ),
+        ("[rest]\nlisten = \"in-process:x\"", "setting rest.listen is \"in-process:x\": nobody in this process"),
         ("[rest]\nmax_uri = \"1MiB\"", "is \"1MiB\": 256B to 65534B must be allowed"),
         ("[rest]\nlisten = \"localhost\"", "expected an IP address and a port"),
         ("[rest.cors]\norigins = \"example.com\"", "expected an origin such as https://campus.example"),

@@ -3,8 +3,8 @@
 use crate::config::{BadUnit, List};
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
-const FORM: &str =
-    "an IP address and a port, for example 127.0.0.1:50051 or [::1]:50051; unix:/path/of.sock; or in-process:NAME";
+/// What is listened at from outside: a name within the process is for programs, and not everywhere.
+const FORM: &str = "an IP address and a port, for example 127.0.0.1:50051 or [::1]:50051; or unix:/path/of.sock";
 
 /// One place a server listens at.
 #[derive(Clone, Debug, PartialEq, Eq)]
