@@ -175,7 +175,12 @@ pub(crate) fn unknown_transfer_coding() -> (Status, StatusCode) {
 pub(crate) fn unread_head(code: StatusCode, limit: u32) -> Option<Status> {
     Some(match code {
         StatusCode::BAD_REQUEST => {
-            malformed_head("see that the target, the names and the values have no stray characters").0
+            malformed_head(
+                "see that its version is HTTP/1.0 or HTTP/1.1, that target, names and values have no stray characters, that \
+                 the length of the body is said once, that a Transfer-Encoding ends in chunked, and that TLS is spoken only \
+                 where the server has it",
+            )
+            .0
         }
         StatusCode::URI_TOO_LONG => {
             let message = "the target of the request is longer than any may be; send less in one request".to_owned();

@@ -53,6 +53,26 @@ async fn what_is_no_request_is_refused_with_the_same_errors_as_any_other() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_at_all_is_told_each_cause_there_is() {
+    let rest = Rest::start();
+    let post = "POST /v1/employees HTTP/1.1\r\nhost: x\r\n";
+    for bytes in [
+        format!("{post}transfer-encoding: identity\r\n\r\n"),
+        format!("{post}transfer-encoding: xchunked\r\n\r\n"),
+        format!("{post}content-length: 1\r\ncontent-length: 2\r\n\r\n"),
+        "GET / HTTP/3.0\r\nhost: x\r\n\r\n".to_owned(),
+        "\x16\x03\x01\x02\0\x01\0\x01\u{1}".to_owned(),
+    ] {
+        let refused = refused(rest.addr, &bytes).await;
+        is_whole(&refused, 400, "INVALID_ARGUMENT", "MALFORMED_HEAD");
+        let message = refused.1["message"].as_str().unwrap();
+        for cause in ["version", "stray characters", "the length of the body", "TLS", "ends in chunked"] {
+            assert!(message.contains(cause), "{message}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_stands_still_is_408_and_the_connection_ends() {
     let rest = Rest::with_server(|settings| settings.server.max_body_pause = HumanDuration::millis(100));
     for target in ["/v1/employees", "/v1/employees:import"] {
