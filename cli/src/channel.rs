@@ -24,6 +24,8 @@ use crate::{
 const LIMIT: Duration = Duration::from_secs(5);
 /// Who takes longer than this is named.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// As many servers are named in a line.
+const NAMED: usize = 5;
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 const SHOW_EVERY: Duration = Duration::from_secs(1);
 
@@ -82,7 +84,8 @@ pub(crate) async fn run(args: &ChannelArgs, client: &ClientArgs) -> Result<(), F
     }
 }
 
-/// Waits until it is known of each server whether it can be called. Says whom it waits for.
+/// Waits until it is known of each server whether it can be called; where one can, half of the time is left for the calls.
+/// Says whom it waits for.
 async fn settle(channel: &Channel, until: Instant, limit: Duration) {
     channel.connect();
     let mut say_at = Some(Instant::now() + PATIENCE);
@@ -91,14 +94,25 @@ async fn settle(channel: &Channel, until: Instant, limit: Duration) {
         let is_settled = dump.resolver.lookups > 0 || dump.resolver.confirmed_seconds_ago.is_some();
         let open = dump.endpoints.iter().filter(|it| matches!(it.phase, Phase::Idle | Phase::Connecting));
         let open: Vec<_> = open.map(|endpoint| endpoint.address.as_str()).collect();
-        if is_settled && open.is_empty() || Instant::now() >= until {
+        let left = until.saturating_duration_since(Instant::now());
+        let is_over = left.is_zero() || (dump.state == State::Ready && left <= limit / 2);
+        if is_settled && open.is_empty() || is_over {
             return;
         }
         if say_at.take_if(|at| Instant::now() >= *at).is_some() {
-            let whom = if is_settled { open.join(", ") } else { format!("the addresses of {}", dump.target) };
+            let whom = if is_settled { some(&open) } else { format!("the addresses of {}", dump.target) };
             terminal::say(&format!("waiting up to {limit:?} for {}", terminal::printable(&whom)));
         }
         sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Servers, as many of them as one reads.
+fn some(addresses: &[&str]) -> String {
+    let named = addresses.get(..NAMED).unwrap_or(addresses).join(", ");
+    match addresses.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
     }
 }
 

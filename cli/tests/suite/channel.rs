@@ -105,6 +105,16 @@ fn a_server_that_says_nothing_is_named_and_waited_for_no_longer_than_was_said() 
 }
 
 #[test]
+fn a_server_that_says_nothing_leaves_time_for_the_calls_to_the_others() {
+    let (server, silent) = (Campus::start(&PARTS), silent());
+    let target = format!("static:///{},{}", server.grpc, silent.local_addr().unwrap());
+    let (exit, out, err) = run(&["channel", &target, "--timeout", "3s", "--calls", "4", "-o", "json"]);
+    assert_eq!(exit, Some(0), "{err}");
+    let dump: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(dump["endpoints"][0]["picks"], 4, "{out} {err}");
+}
+
+#[test]
 fn a_channel_that_is_interrupted_before_anything_is_shown_has_failed() {
     let silent = silent();
     let mut waiting = campus(&["channel", &silent.local_addr().unwrap().to_string(), "--timeout", "60s", "--watch"]);

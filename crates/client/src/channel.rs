@@ -172,7 +172,7 @@ impl Channel {
 
     /// Begins to connect, as the first call does. It must be called on a runtime of tokio.
     pub fn connect(&self) {
-        self.0.pool();
+        self.0.pool().connect();
     }
 
     /// Begins to connect, as the first call does, and waits until a call can be sent.

@@ -24,6 +24,8 @@ use tokio::{
 pub enum Say {
     /// These, for so many seconds. An answer that is too long for UDP is cut off there.
     Addresses(Vec<IpAddr>, u32),
+    /// These of IP version 4, and no word to a question for version 6.
+    Version4(Vec<IpAddr>),
     /// That it has none.
     Nothing,
     /// That there is no such name (NXDOMAIN).
@@ -154,10 +156,15 @@ impl State {
         answer.metadata.authoritative = true;
         answer.metadata.recursion_available = true;
         match self.names.lock().unwrap().get(&name).unwrap_or(&Say::NoSuchName) {
+            Say::Version4(_) if kind == RecordType::AAAA => return None,
             Say::Silence => return None,
             Say::Nothing => {}
             Say::NoSuchName => answer.metadata.response_code = ResponseCode::NXDomain,
             Say::Failure => answer.metadata.response_code = ResponseCode::ServFail,
+            Say::Version4(addresses) => {
+                let record = |ip: &IpAddr| Record::from_rdata(query.name().clone(), 30, RData::from(*ip));
+                answer.add_answers(addresses.iter().map(record));
+            }
             Say::Addresses(addresses, ttl) => {
                 let asked = |ip: &&IpAddr| kind == if ip.is_ipv4() { RecordType::A } else { RecordType::AAAA };
                 let record = |ip: &IpAddr| Record::from_rdata(query.name().clone(), *ttl, RData::from(*ip));

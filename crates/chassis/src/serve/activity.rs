@@ -1,6 +1,6 @@
 //! What one connection is doing, as its tasks see it.
 
-use super::{heads::Odd, shard::Shard};
+use super::{Phase, heads::Odd, shard::Shard};
 use crate::{
     call::{Caller, Share},
     metrics::Traffic,
@@ -142,7 +142,9 @@ pub(crate) struct Open(pub(super) Arc<Activity>);
 impl Open {
     /// Whether the connection ends with this: it is asked to leave, or the body of its request is not read to the end.
     pub(crate) fn leaves(&self) -> bool {
-        self.0.leaves.load(Relaxed) || self.0.unread.load(Relaxed)
+        // A request may be answered before its connection hears that the server stops.
+        let stops = *self.0.shard.phase.borrow() >= Phase::Notice;
+        stops || self.0.leaves.load(Relaxed) || self.0.unread.load(Relaxed)
     }
 
     /// Something is left of the request's body.

@@ -147,10 +147,29 @@ async fn at_the_stop_a_running_request_is_finished_and_its_connection_closed() {
     assert!(rest(&mut idle).await.starts_with("HTTP/1.1 200 OK"));
     web.page.go.notify_waiters();
     let reply = rest(&mut stream).await;
-    // Whether it says so depends on what the connection hears of first.
-    assert!(reply.starts_with("HTTP/1.1 200 OK") && reply.ends_with("done"), "{reply}");
+    assert!(reply.starts_with("HTTP/1.1 200 OK") && reply.contains("\r\nconnection: close\r\n"), "{reply}");
+    assert!(reply.ends_with("done"), "{reply}");
     assert_eq!(within(waits).await.unwrap().status(), StatusCode::OK);
     within(web.server.ended).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn from_the_signal_on_the_first_answer_of_each_connection_is_its_last() {
+    let delay = ServerConfig { drain_delay: HumanDuration::secs(60), ..server_config() };
+    let web = Web::start(delay);
+    let mut before = TcpStream::connect(web.addr).await.unwrap();
+    before.write_all(b"GET /echo HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    before.readable().await.unwrap();
+    web.server.handle.shutdown();
+    eventually(async || get(web.server.admin, "/readyz").await.code == 503).await;
+    before.write_all(b"GET /echo HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    assert_eq!(rest(&mut before).await.matches("connection: close").count(), 1);
+    for _ in 0..5 {
+        let mut stream = TcpStream::connect(web.addr).await.unwrap();
+        stream.write_all(b"GET /echo HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        assert!(rest(&mut stream).await.contains("\r\nconnection: close\r\n"));
+    }
+    web.server.stop().await;
 }
 
 #[tokio::test]

@@ -71,9 +71,19 @@ impl Life {
                 self.endpoint.failed(Phase::BackingOff, error);
                 let pause = self.backoff.pause();
                 self.endpoint.rests(Instant::now() + pause);
-                sleep(pause).await;
+                self.rest(pause).await;
             }
         }
+    }
+
+    /// Waits until it is time for another try: the sooner if somebody wants to call and no server is ready.
+    async fn rest(&self, pause: Duration) {
+        let shared = self.shared();
+        let wanted = async {
+            sleep(pause.min(shared.config.backoff)).await;
+            shared.wanted.notified().await;
+        };
+        let _ = timeout(pause, wanted).await;
     }
 
     /// One connection, from its beginning to its end.

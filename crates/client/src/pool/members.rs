@@ -77,11 +77,15 @@ impl Members {
         let endpoints = || self.members.iter().map(|(endpoint, _)| endpoint);
         let ready: Arc<[_]> = endpoints().filter(|endpoint| endpoint.is_ready()).cloned().collect();
         let (now, window) = (Instant::now(), self.shared.config.slow_start);
-        for endpoint in ready.iter().filter(|endpoint| endpoint.take_new()) {
+        let newcomers: Vec<_> = ready.iter().filter(|endpoint| endpoint.take_new()).collect();
+        if !newcomers.is_empty() {
             // Those that come together share alike.
-            let is_old = |other: &Arc<Endpoint>| other.condition().since + window / 10 <= now;
-            let joins = ready.iter().any(|other| !Arc::ptr_eq(other, endpoint) && is_old(other));
-            endpoint.warm(joins && !window.is_zero());
+            let is_old = |endpoint: &Arc<Endpoint>| endpoint.condition().since + window / 10 <= now;
+            let old = ready.iter().filter(|endpoint| is_old(endpoint)).count();
+            for endpoint in newcomers {
+                let joins = old > usize::from(is_old(endpoint));
+                endpoint.warm(joins && !window.is_zero());
+            }
         }
         let warm_at = ready.iter().filter_map(|endpoint| endpoint.warm_at()).filter(|at| *at > now).min();
         let is_warming = warm_at.is_some() || ready.iter().any(|endpoint| endpoint.is_on_trial());

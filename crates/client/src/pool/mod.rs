@@ -52,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) begun: Instant,
     /// An endpoint is in another state.
     changed: Notify,
+    /// Somebody wants to call while nobody is ready.
+    wanted: Notify,
     /// A connection was lost, or not made.
     lost: Notify,
     published: ArcSwap<Snapshot>,
@@ -72,6 +74,7 @@ impl Shared {
             figures: Figures::default(),
             begun: Instant::now(),
             changed: Notify::new(),
+            wanted: Notify::new(),
             lost: Notify::new(),
             published: ArcSwap::default(),
             news: Notify::new(),
@@ -136,11 +139,23 @@ impl Pool {
             if now.ready.iter().any(|endpoint| endpoint.is_ready()) {
                 return Ok(Arc::clone(&now));
             }
+            self.want(&now);
             if now.state == State::TransientFailure && !wait_for_ready {
                 return Err(now.unavailable(&self.shared.target));
             }
             drop(now);
             news.await;
+        }
+    }
+
+    /// Has servers tried sooner if none is ready.
+    pub(crate) fn connect(&self) {
+        self.want(&self.snapshot());
+    }
+
+    fn want(&self, now: &Snapshot) {
+        if now.state == State::TransientFailure {
+            self.shared.wanted.notify_waiters();
         }
     }
 

@@ -1,16 +1,20 @@
 //! Lookups with DNS.
 
-use std::{net::IpAddr, net::SocketAddr, time::Duration};
+use std::{net::IpAddr, net::SocketAddr, pin::pin, time::Duration};
 
+use futures_util::future::{Either, select};
 use hickory_resolver::{
     Hosts, Resolver, TokioResolver,
-    config::{ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig},
+    config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig},
+    lookup::Lookup,
     net::{DnsError, NetError, runtime::TokioRuntimeProvider},
     proto::{
         op::{Query, ResponseCode},
         rr::{Name, Record, RecordType},
     },
 };
+
+use tokio::time::timeout;
 
 use super::{Answer, ResolveError};
 use crate::{Address, target::DnsName};
@@ -19,6 +23,8 @@ use crate::{Address, target::DnsName};
 const OF_THIS_MACHINE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 /// How long a name server is waited for before it, or another one, is asked again.
 const TRY_LIMIT: Duration = Duration::from_secs(2);
+/// How long the addresses of one version of IP are waited for when those of the other are there.
+const GRACE: Duration = Duration::from_secs(1);
 /// How long what stands in the file of hosts holds.
 const HOSTS_TTL: Duration = Duration::from_secs(30);
 
@@ -33,9 +39,11 @@ impl DnsName {
             return Ok(self.answer(found, HOSTS_TTL));
         }
         let resolver = resolver(self.server).map_err(|error| failed(&error))?;
-        let found = resolver.lookup_ip(name).await.map_err(|error| self.words(&error))?;
-        let ttl = found.as_lookup().answers().iter().map(|record| record.ttl).min().unwrap_or_default();
-        Ok(self.answer(found.iter().collect(), Duration::from_secs(ttl.into())))
+        let of = |kind| resolver.lookup(name.clone(), kind);
+        let found = both(of(RecordType::A), of(RecordType::AAAA)).await.map_err(|error| self.words(&error))?;
+        let ttl = found.iter().map(|record| record.ttl).min().unwrap_or_default();
+        let addresses = found.iter().filter_map(|record| record.data.ip_addr()).collect();
+        Ok(self.answer(addresses, Duration::from_secs(ttl.into())))
     }
 
     fn answer(&self, found: Vec<IpAddr>, ttl: Duration) -> Answer {
@@ -56,6 +64,32 @@ impl DnsName {
             NetError::Timeout => ResolveError::Failed(format!("{host}: no name server answered in time")),
             other => ResolveError::Failed(format!("{host}: no name server could be asked: {other}")),
         }
+    }
+}
+
+/// The records of both versions of IP. Where there are some of one, the other is waited for a little longer and no more: some
+/// name servers say nothing to a question after AAAA.
+async fn both(
+    one: impl Future<Output = Result<Lookup, NetError>>,
+    other: impl Future<Output = Result<Lookup, NetError>>,
+) -> Result<Vec<Record>, NetError> {
+    let (one, other) = (pin!(one), pin!(other));
+    let (first, rest) = match select(one, other).await {
+        Either::Left((first, rest)) => (first, Either::Left(rest)),
+        Either::Right((first, rest)) => (first, Either::Right(rest)),
+    };
+    let records = |lookup: Lookup| lookup.answers().to_vec();
+    match first {
+        Ok(first) => {
+            let rest = timeout(GRACE, rest).await.ok().and_then(Result::ok).map(records).unwrap_or_default();
+            Ok([records(first), rest].concat())
+        }
+        Err(error) => match (rest.await, &error) {
+            (Ok(rest), _) => Ok(records(rest)),
+            // That there is nothing of one version says nothing of the other.
+            (Err(other), NetError::Dns(DnsError::NoRecordsFound(_))) => Err(other),
+            (Err(_), _) => Err(error),
+        },
     }
 }
 
@@ -88,7 +122,6 @@ fn resolver(server: Option<SocketAddr>) -> Result<TokioResolver, NetError> {
     };
     let options = builder.options_mut();
     options.use_hosts_file = ResolveHosts::Never;
-    options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
     options.cache_size = 0;
     options.timeout = options.timeout.min(TRY_LIMIT);
     builder.build()

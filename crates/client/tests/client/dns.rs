@@ -61,6 +61,14 @@ async fn an_answer_too_long_for_udp_is_asked_for_over_tcp() {
 }
 
 #[tokio::test]
+async fn a_name_server_that_says_nothing_of_one_version_of_ip_holds_the_other_up_for_a_moment_only() {
+    let server = NameServer::new();
+    server.say("employee.", Say::Version4(ips(&["10.0.0.1"])));
+    let found = tokio::time::timeout(Duration::from_secs(4), look_up(&server, "employee.")).await;
+    assert_eq!(texts(&found.expect("it is not waited for").unwrap()), ["10.0.0.1:50051"]);
+}
+
+#[tokio::test]
 async fn what_says_that_there_is_nothing_differs_from_what_says_nothing() {
     let server = NameServer::new();
     server.say("none.", Say::Nothing);

@@ -1,8 +1,15 @@
 //! What a channel says of itself, and whom it calls.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
-use campus_client::{Channel, PoolConfig, State};
+use campus_client::{Address, Channel, PoolConfig, State};
 use tokio::net::{TcpListener, TcpSocket};
 use tonic::Code;
 
@@ -37,6 +44,29 @@ async fn a_server_that_comes_later_is_found() {
     let _server = Server::at(&address.to_string()).await;
     reaches(&channel, State::Ready).await;
     unary(&channel, "Echo", note(1)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_no_server_is_ready_calls_have_them_tried_sooner() {
+    let tries = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&tries);
+    let refuse = move |_: Address| {
+        counted.fetch_add(1, Relaxed);
+        async { Err::<tokio::io::DuplexStream, _>(std::io::ErrorKind::ConnectionRefused.into()) }
+    };
+    let config = PoolConfig { max_backoff: Duration::from_secs(3600), ..PoolConfig::default() };
+    let channel = channel_to(&["192.0.2.1:1".parse().unwrap()]).pool(config).connector(refuse).build();
+    let pass = async |calls: u64, pause| {
+        for _ in 0..calls {
+            assert_eq!(unary(&channel, "Echo", note(1)).await.unwrap_err().code(), Code::Unavailable);
+            tokio::time::sleep(Duration::from_secs(pause)).await;
+        }
+        tries.swap(0, Relaxed)
+    };
+    let busy = pass(600, 1).await;
+    assert!((150..=620).contains(&busy), "about once a second or two: {busy}");
+    let quiet = pass(1, 600).await;
+    assert!(quiet <= 3, "without calls the pauses are long: {quiet}");
 }
 
 #[tokio::test]
