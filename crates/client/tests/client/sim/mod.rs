@@ -141,7 +141,7 @@ fn no_call_is_lost_while_the_name_server_fails_lies_and_says_nothing() {
 
 #[test]
 fn no_call_is_lost_while_all_of_it_happens() {
-    for_seeds(40, |seed| drop(tell(seed, &Plan::everything(seed))));
+    for_seeds(80, |seed| drop(tell(seed, &Plan::everything(seed))));
 }
 
 #[test]
