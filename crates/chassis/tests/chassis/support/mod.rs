@@ -27,7 +27,7 @@ use tonic_prost::ProstCodec;
 use tower::{ServiceExt, service_fn, util::BoxCloneSyncService};
 
 /// No condition of a test takes longer than this.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running server.
 pub(crate) struct Server {
