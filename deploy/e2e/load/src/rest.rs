@@ -46,7 +46,8 @@ impl Client {
         let status = response.status();
         let by = response.headers().get("x-served-by").and_then(|by| by.to_str().ok()).map(str::to_owned);
         let last = response.headers().get("connection").is_some_and(|said| said == "close");
-        let body = response.into_body().collect().await.map_err(|error| format!("in the answer: {error:?}"))?.to_bytes();
+        let body =
+            response.into_body().collect().await.map_err(|error| format!("in the answer: {error:?}"))?.to_bytes();
         if last {
             self.connection = None;
         }
