@@ -1,4 +1,5 @@
-# An image for each program: --target employee, student, addressbook, gateway or cli. "make images" builds them all.
+# An image for each program: --target employee, student, addressbook, gateway or cli. "make images" builds them all. The
+# target load is for deploy/e2e alone.
 #
 # The stage "bins" gives the folder that goes into them: the static programs and etc/. It is replaced by programs built before
 # with --build-context bins=FOLDER, which needs no base image; that is what .ci/images does.
@@ -58,3 +59,9 @@ LABEL org.opencontainers.image.title="campus" \
       org.opencontainers.image.description="The command line of Campus, and all services in one program."
 COPY --from=bins campus campus.spdx.json /
 ENTRYPOINT ["/campus"]
+
+FROM base AS load
+LABEL org.opencontainers.image.title="campus-load" \
+      org.opencontainers.image.description="Calls services at a steady pace and counts lost calls."
+COPY --from=bins campus-load campus-load.spdx.json /
+ENTRYPOINT ["/campus-load"]

@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test charts charts-write images kind-up fuzz conformance first-run lint deny advisories check bench golden tools clean
+.PHONY: help run build test charts charts-write images kind-up e2e fuzz conformance first-run lint deny advisories check bench golden tools clean
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 # Tests that leave something out say so in this file, a line each.
@@ -50,6 +50,10 @@ images: ## builds the image of each program and prints its size (BINS=FOLDER of 
 
 kind-up: ## everything on a kind cluster of this machine, with PostgreSQL and a collector
 	deploy/kind/up
+
+e2e: ## tests the charts on the cluster of KUBECONFIG; E2E_LOAD hands it images (deploy/e2e/run says more)
+	NAMES="employee student addressbook gateway cli load" .ci/images
+	deploy/e2e/run $(CASES)
 
 fuzz: ## sends what the OpenAPI document allows, and what it does not, to a real server (EXAMPLES=n)
 	.ci/schemathesis

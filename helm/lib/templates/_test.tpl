@@ -15,7 +15,8 @@ metadata:
     app.kubernetes.io/part-of: campus
   annotations:
     helm.sh/hook: test
-    helm.sh/hook-delete-policy: before-hook-creation
+    {{- /* Uninstall does not remove hooks. Helm 3 would remove the pod before it reads its log. */}}
+    helm.sh/hook-delete-policy: before-hook-creation{{ if not (hasPrefix "v3." .Capabilities.HelmVersion.Version) }},hook-succeeded{{ end }}
 spec:
   restartPolicy: Never
   {{- with include "campus.pullSecrets" . | trim }}
