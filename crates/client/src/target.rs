@@ -22,7 +22,8 @@ const DNS_PORT: u16 = 53;
 /// | `in-process:NAME` | a server of this process |
 /// | `http://host:port`, `https://host:port` | as `host:port`, without and with TLS |
 ///
-/// Schemes are the same in capitals (RFC 3986, 3.1). An IP address in place of a name is taken as it is. A name that ends with a dot is looked up as it is, without the search
+/// Schemes are the same in capitals (RFC 3986, 3.1). An IP address in place of a name is taken as it is. A name that ends
+/// with a dot is looked up as it is, without the search
 /// list of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {

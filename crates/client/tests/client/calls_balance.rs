@@ -55,12 +55,9 @@ async fn calls_go_to_all_servers_by_the_policy_of_the_config() {
     }
 }
 
-#[tokio::test]
-async fn a_server_that_answers_nothing_holds_few_calls() {
-    let mut servers = servers(2).await;
-    servers.push(Scripted::with([], Act::Hang).await);
-    let channel = ready(&servers, "{}").await;
-    let calls = (0..200).map(|_| {
+/// How many of so many calls at once have no answer in half a second.
+async fn held_of(channel: &Channel, calls: usize) -> usize {
+    let calls = (0..calls).map(|_| {
         let channel = channel.clone();
         tokio::spawn(
             async move { tokio::time::timeout(Duration::from_millis(500), unary(&channel, "Echo", note(1))).await },
@@ -70,6 +67,15 @@ async fn a_server_that_answers_nothing_holds_few_calls() {
     for call in calls.collect::<Vec<_>>() {
         held += usize::from(call.await.unwrap().is_err());
     }
+    held
+}
+
+#[tokio::test]
+async fn a_server_that_answers_nothing_holds_few_calls() {
+    let mut servers = servers(2).await;
+    servers.push(Scripted::with([], Act::Hang).await);
+    let channel = ready(&servers, "{}").await;
+    let held = held_of(&channel, 200).await;
     let (mut later, hangs) = (0, servers[2].seen().len());
     for _ in 0..200 {
         let call = tokio::time::timeout(Duration::from_millis(500), unary(&channel, "Echo", note(1)));
@@ -122,16 +128,7 @@ async fn a_server_that_comes_back_gets_one_call_at_a_time_until_it_answers() {
     .await;
     eventually(async || !shown(&channel, bad).unwrap().is_ejected).await;
     assert_eq!(shown(&channel, bad).unwrap().held_back.unwrap(), "gets one call at a time until it answers");
-    let calls = (0..100).map(|_| {
-        let channel = channel.clone();
-        tokio::spawn(
-            async move { tokio::time::timeout(Duration::from_millis(500), unary(&channel, "Echo", note(1))).await },
-        )
-    });
-    let mut held = 0;
-    for call in calls.collect::<Vec<_>>() {
-        held += usize::from(call.await.unwrap().is_err());
-    }
+    let held = held_of(&channel, 100).await;
     assert_eq!((held, servers[2].health_checks()), (1, 1));
 }
 
