@@ -5,10 +5,11 @@
 //! of [`standard`], in which a record is not decoded.
 
 mod encoded;
+mod pieces;
 mod raw;
 pub mod standard;
 
-pub use encoded::{BufferedCodec, Encoded, EncodedCodec, EncodedStreamCodec};
+pub use encoded::{BufferedCodec, Encoded, EncodedCodec, EncodedStreamCodec, RecordCodec};
 pub use raw::Raw;
 
 /// The compiled contract as an encoded `google.protobuf.FileDescriptorSet`, imports and custom options included.
