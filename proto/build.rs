@@ -55,7 +55,12 @@ fn server(package: &str, service: &ServiceDescriptorProto) -> tonic_build::manua
 }
 
 fn reply_encoded(method: &MethodDescriptorProto, standard: bool) -> tonic_build::manual::Method {
-    let input = if standard { request(method) } else { message(method.input_type()) };
+    let input = match message(method.input_type()) {
+        _ if standard => request(method),
+        // What is sent to be stored.
+        input if method.client_streaming() && !method.server_streaming() => format!("crate::Sent<{input}>"),
+        input => input,
+    };
     let codec = match method.name() {
         _ if method.server_streaming() => "crate::EncodedStreamCodec",
         name if standard && WITH_RECORD.iter().any(|verb| name.starts_with(verb)) => "crate::RecordCodec",
