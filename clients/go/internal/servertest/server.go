@@ -23,10 +23,12 @@ const patience = 60 * time.Second
 type Server struct {
 	// Address is where the services are, host and port.
 	Address string
-	admin   string
-	folder  string
-	cmd     *exec.Cmd
-	exited  chan struct{}
+	// Rest is where REST is, host and port.
+	Rest   string
+	admin  string
+	folder string
+	cmd    *exec.Cmd
+	exited chan struct{}
 }
 
 // Start starts a server with these lines in the section server of its settings (and in further sections after them), which ends
@@ -64,7 +66,7 @@ func (s *Server) launch(t testing.TB, address string, settings []string) {
 		t.Fatal(err)
 	}
 	s.cmd = exec.Command(program, "serve", "--config", config, "--data-dir", filepath.Join(s.folder, "data"),
-		"--listen", address, "--rest-listen", "off", "--admin-listen", "127.0.0.1:0")
+		"--listen", address, "--rest-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
 	for _, each := range os.Environ() {
 		if !strings.HasPrefix(each, "CAMPUS__") && !strings.HasPrefix(each, "OTEL_") {
 			s.cmd.Env = append(s.cmd.Env, each)
@@ -103,12 +105,15 @@ func (s *Server) read(logs io.Reader, ready chan struct{}) string {
 		var line struct {
 			Message string `json:"message"`
 			Grpc    string `json:"grpc.address"`
+			Rest    string `json:"web.address"`
 			Admin   string `json:"admin.address"`
 		}
 		_ = json.Unmarshal(lines.Bytes(), &line)
 		switch line.Message {
 		case "listening":
-			s.Address, s.admin = line.Grpc, line.Admin
+			// Behind it comes how REST calls the services.
+			s.Address, _, _ = strings.Cut(line.Grpc, ",")
+			s.Rest, s.admin = line.Rest, line.Admin
 		case "ready":
 			if ready != nil {
 				close(ready)
