@@ -1,0 +1,198 @@
+"""Calls as they are made from asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from types import TracebackType
+from typing import Any, Generic
+
+import grpc
+from typing_extensions import Self
+
+from .._kinds import Call, Response
+from .._resume import Cursor, Follow
+from ..errors import CampusError, from_rpc_error
+from ..options import CallInfo, CallOptions, Defaults
+
+
+class Requests(AsyncIterator[Any]):
+    """The requests of a stream; remembers what the source of them raised, of which gRPC tells nobody."""
+
+    def __init__(self, source: Iterable[Any] | AsyncIterable[Any], make: Callable[[Any], Any]):
+        """Takes what makes a request of an element."""
+        self._source = aiter(source) if isinstance(source, AsyncIterable) else _each(source)
+        self._make = make
+        self.failure: Exception | None = None
+
+    async def __anext__(self) -> Any:
+        """Returns the next request."""
+        try:
+            return self._make(await anext(self._source))
+        except StopAsyncIteration:
+            raise
+        except Exception as error:
+            self.failure = error
+            raise
+
+
+async def _each(source: Iterable[Any]) -> AsyncIterator[Any]:
+    for element in source:
+        yield element
+
+
+class Stream(AsyncIterator[Response], Generic[Response]):
+    """What a server sends, as it comes. Leaving `async with`, `close()` and dropping it cancel the call."""
+
+    def __init__(
+        self, start: Callable[[Cursor], Any], fail: Callable[[Any], BaseException], cursor: Cursor, info: CallInfo
+    ):
+        """Starts the call."""
+        self._closed = asyncio.Event()
+        self._start, self._fail, self._cursor, self._info = start, fail, cursor, info
+        self._open()
+
+    async def __anext__(self) -> Response:
+        """Waits for the next message. Raises `CampusError` if the call fails, unless it can be taken up again."""
+        while not self._closed.is_set():
+            try:
+                message: Response = await anext(self._messages)
+            except StopAsyncIteration:
+                await self._end()
+                raise
+            except grpc.RpcError as error:
+                await self._end()
+                await self._cut(error)
+                continue
+            except asyncio.CancelledError:
+                self._cancelled()
+                break
+            if not self._info.initial_metadata:
+                self._info.take(await self._rpc.initial_metadata(), ())
+            self._cursor.seen(message)
+            return message
+        raise StopAsyncIteration
+
+    def _open(self) -> None:
+        self._rpc = self._start(self._cursor)
+        self._messages = aiter(self._rpc)
+
+    async def _end(self) -> None:
+        self._info.take(await self._rpc.initial_metadata(), await self._rpc.trailing_metadata())
+
+    def _cancelled(self) -> None:
+        """Tells what cancelled the call: `close()`, requests that failed, or the cancellation of this task."""
+        if self._closed.is_set():
+            return
+        failure = self._fail(None)
+        if isinstance(failure, asyncio.CancelledError):
+            self.close()
+        raise failure
+
+    async def _cut(self, error: grpc.RpcError) -> None:
+        if self._closed.is_set():
+            return
+        failure = self._fail(error)
+        if not isinstance(failure, CampusError):
+            raise failure
+        try:
+            pause = self._cursor.pause(failure)
+        except CampusError:
+            raise failure from error
+        try:
+            await asyncio.wait_for(self._closed.wait(), pause)
+        except asyncio.TimeoutError:
+            self._open()
+
+    def close(self) -> None:
+        """Cancels the call and ends the iteration, also from another task."""
+        self._closed.set()
+        self._rpc.cancel()
+
+    async def __aenter__(self) -> Self:
+        """Returns itself."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        """Cancels the call."""
+        self.close()
+
+    def __del__(self) -> None:
+        """Cancels the call."""
+        if hasattr(self, "_rpc"):
+            self._rpc.cancel()
+
+
+class Caller:
+    """Makes the calls of one service."""
+
+    def __init__(self, stub: Any, service: str, target: str, defaults: Defaults):
+        """Takes the generated stub, the full name of the service, and what calls have by default."""
+        self._stub, self._service, self._target, self._defaults = stub, service, target, defaults
+
+    def _error(self, call: Call[Any], error: Any) -> CampusError:
+        return from_rpc_error(error, method=f"{self._service}/{call.method}", target=self._target)
+
+    async def unary(self, call: Call[Response], options: CallOptions) -> Response:
+        """Sends one request and returns the answer."""
+        return await self._answer(call, call.request, self._defaults.arguments(options), options)
+
+    async def upload(
+        self, call: Call[Response], source: Iterable[Any] | AsyncIterable[Any], options: CallOptions
+    ) -> Response:
+        """Sends a request for each element and returns the answer. What the source raises is raised here."""
+        requests = Requests(source, call.request)
+        try:
+            return await self._answer(call, requests, self._defaults.arguments(options, stream=True), options)
+        except (CampusError, asyncio.CancelledError):
+            if requests.failure is not None:
+                raise requests.failure from None
+            raise
+
+    async def _answer(
+        self, call: Call[Response], request: Any, arguments: dict[str, Any], options: CallOptions
+    ) -> Response:
+        info = options.get("info") or CallInfo()
+        rpc = getattr(self._stub, call.method)(request, **arguments)
+        try:
+            response: Response = await rpc
+        except grpc.RpcError as error:
+            info.take(await rpc.initial_metadata(), await rpc.trailing_metadata())
+            raise self._error(call, error) from error
+        info.take(await rpc.initial_metadata(), await rpc.trailing_metadata())
+        return response
+
+    def stream(
+        self, call: Call[Response], options: CallOptions, *, follow: Follow | None = None, resume_for: float = 0.0
+    ) -> Stream[Response]:
+        """Sends one request and returns what comes; `follow` says how it goes on after a cut."""
+        arguments = self._defaults.arguments(options, stream=True)
+        method = getattr(self._stub, call.method)
+
+        def start(cursor: Cursor) -> Any:
+            return method(cursor.request, **{**arguments, "timeout": cursor.timeout()})
+
+        def fail(error: Any) -> BaseException:
+            return asyncio.CancelledError() if error is None else self._error(call, error)
+
+        cursor = Cursor(call.request, follow, resume_for, arguments["timeout"])
+        return Stream(start, fail, cursor, options.get("info") or CallInfo())
+
+    def exchange(
+        self, call: Call[Response], source: Iterable[Any] | AsyncIterable[Any], options: CallOptions
+    ) -> Stream[Response]:
+        """Sends a request for each element while the answers are read. What the source raises is raised there."""
+        arguments = self._defaults.arguments(options, stream=True)
+        requests = Requests(source, call.request)
+        method = getattr(self._stub, call.method)
+
+        def fail(error: Any) -> BaseException:
+            own = asyncio.CancelledError() if error is None else self._error(call, error)
+            return requests.failure or own
+
+        cursor = Cursor(requests, None, 0.0, arguments["timeout"])
+        return Stream(
+            lambda cursor: method(cursor.request, **arguments), fail, cursor, options.get("info") or CallInfo()
+        )

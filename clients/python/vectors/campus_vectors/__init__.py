@@ -1,0 +1,1 @@
+"""Holds the services to the vectors of testdata/vectors, through the Python client."""
