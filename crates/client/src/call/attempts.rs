@@ -8,7 +8,7 @@ use std::{
 use http::{HeaderName, HeaderValue, Request, Response, request::Parts};
 use tokio::{
     task::yield_now,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 use tonic::{Code, Status, body::Body};
 
@@ -20,9 +20,12 @@ use super::{
     retry::{Pushback, backoff},
     verdict,
 };
-use crate::{Begun, Endpoint, NeverSent, Snapshot, pick::latency, policy::MethodConfig, pool::Pool};
+use crate::{Begun, Endpoint, Failure, Incoming, NeverSent, Snapshot, pick::latency, policy::MethodConfig, pool::Pool};
 
 const PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
+/// How long after its head the beginning of an answer is waited for. A server that is killed may have sent the head alone; one
+/// that streams may have nothing to send yet.
+const FOLLOWS: Duration = Duration::from_millis(5);
 /// Longest pause of a call that finds connections gone although nobody has noticed.
 const NOTICED: Duration = Duration::from_millis(64);
 
@@ -98,7 +101,7 @@ impl<'a> Call<'a> {
 
     async fn attempt(&mut self) -> Result<Response<Body>, Box<Failed>> {
         let (at, begun) = self.begin().await?;
-        let end = begun.await;
+        let end = if self.method.retry.is_some() { answer_of(begun).await } else { begun.await };
         self.read(at, end)
     }
 
@@ -225,6 +228,16 @@ impl<'a> Call<'a> {
         let mut status = Status::deadline_exceeded(format!("no answer within {after:?}: {}", last.message()));
         status.set_source(Arc::new(last));
         status
+    }
+}
+
+/// The answer, with its beginning if that comes with its head. What ends in between has brought nothing that its caller could
+/// have seen, and may be asked for again.
+pub(super) async fn answer_of(begun: Begun) -> Result<Response<Incoming>, Failure> {
+    let mut answer = begun.await?;
+    match timeout(FOLLOWS, answer.body_mut().follow()).await {
+        Ok(Err(failure)) => Err(failure),
+        Ok(Ok(())) | Err(_) => Ok(answer),
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use tonic::{Status, body::Body};
 
 use super::{
-    attempts::Call,
+    attempts::{Call, answer_of},
     outcome::Failed,
     retry::{Pushback, Throttle},
     verdict,
@@ -96,7 +96,7 @@ impl Call<'_> {
 }
 
 async fn end_of(at: usize, begun: Begun) -> (usize, Result<Response<Incoming>, Failure>) {
-    (at, begun.await)
+    (at, answer_of(begun).await)
 }
 
 fn is_left_alone(failed: &Failed, policy: &HedgingPolicy) -> bool {

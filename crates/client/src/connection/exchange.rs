@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    future::poll_fn,
     pin::Pin,
     sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll, ready},
@@ -145,7 +146,7 @@ impl Future for Begun {
         Poll::Ready(match answer {
             Ok(answer) => {
                 let task = this.task.take();
-                Ok(answer.map(|source| Incoming { source, _task: task, open }))
+                Ok(answer.map(|source| Incoming { first: None, source, _task: task, open }))
             }
             Err(error) => Err(Failure::of(error, &name(open.as_ref()))),
         })
@@ -155,6 +156,8 @@ impl Future for Begun {
 /// The body of an answer. Dropped before its end, the call is cancelled.
 #[derive(Debug)]
 pub(crate) struct Incoming {
+    /// What has come of it and nobody has taken.
+    first: Option<Frame<Bytes>>,
     source: Source,
     /// What is left of the request is sent as long as this lives.
     _task: Option<Task>,
@@ -184,17 +187,34 @@ fn poll_stream(stream: &mut RecvStream, cx: &mut Context<'_>) -> Polled {
     }
 }
 
+impl Incoming {
+    /// Waits for what follows the head, and keeps it.
+    ///
+    /// # Errors
+    /// If nothing does, since the connection or the stream ended before.
+    pub(crate) async fn follow(&mut self) -> Result<(), Failure> {
+        let Source::Http2(stream) = &mut self.source else { return Ok(()) };
+        match poll_fn(|cx| poll_stream(stream, cx)).await {
+            Some(Ok(frame)) => self.first = Some(frame),
+            Some(Err(error)) => return Err(Failure::of(error, &name(self.open.as_ref()))),
+            None => {}
+        }
+        Ok(())
+    }
+}
+
 impl http_body::Body for Incoming {
     type Data = Bytes;
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = &mut *self;
-        let polled = match &mut this.source {
-            Source::Http2(stream) => ready!(poll_stream(stream, cx))
+        let polled = match (this.first.take(), &mut this.source) {
+            (Some(first), _) => Some(Ok(first)),
+            (None, Source::Http2(stream)) => ready!(poll_stream(stream, cx))
                 .map(|frame| frame.map_err(|error| Failure::of(error, &name(this.open.as_ref())).status)),
-            Source::Here(body) => ready!(Pin::new(body).poll_frame(cx)),
-            Source::Ended => None,
+            (None, Source::Here(body)) => ready!(Pin::new(body).poll_frame(cx)),
+            (None, Source::Ended) => None,
         };
         if !matches!(&polled, Some(Ok(frame)) if frame.is_data()) {
             (this.source, this.open) = (Source::Ended, None);
@@ -203,10 +223,11 @@ impl http_body::Body for Incoming {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.source {
-            Source::Http2(stream) => stream.is_end_stream(),
-            Source::Here(body) => body.is_end_stream(),
-            Source::Ended => true,
-        }
+        self.first.is_none()
+            && match &self.source {
+                Source::Http2(stream) => stream.is_end_stream(),
+                Source::Here(body) => body.is_end_stream(),
+                Source::Ended => true,
+            }
     }
 }

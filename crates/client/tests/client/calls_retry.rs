@@ -131,6 +131,18 @@ async fn a_call_whose_connection_broke_is_made_again_by_policy_alone() {
 }
 
 #[tokio::test]
+async fn a_call_is_made_again_by_policy_when_its_connection_broke_behind_the_head_of_the_answer() {
+    let server = Scripted::start([Act::HeadThenLose]).await;
+    call(&channel(&[&server], RETRIES)).await.unwrap();
+    assert_eq!(attempts(&server), 2);
+    let (broken, good) = (Scripted::start([Act::HeadThenLose]).await, Scripted::start([]).await);
+    call(&first_of(&[&broken, &good], HEDGES).await).await.unwrap();
+    assert_eq!((attempts(&broken), attempts(&good)), (1, 1));
+    let server = Scripted::start([Act::HeadThenLose]).await;
+    assert_eq!(call(&channel(&[&server], "{}")).await.unwrap_err().code(), Code::Unavailable);
+}
+
+#[tokio::test]
 async fn when_too_many_calls_fail_none_is_made_again() {
     let config = RETRIES.replacen('{', r#"{"retryThrottling":{"maxTokens":4,"tokenRatio":0.5},"#, 1);
     let server = Scripted::with([], UNAVAILABLE).await;

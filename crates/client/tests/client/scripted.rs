@@ -26,6 +26,8 @@ pub(crate) enum Act {
     HeadThenFail(Code),
     /// The head of an answer, and then nothing.
     HeadThenHang,
+    /// The head of an answer, and then the connection breaks.
+    HeadThenLose,
     /// The head of an answer, and then empty messages without end.
     HeadThenFlood,
     /// HTTP of somebody who does not speak gRPC.
@@ -94,7 +96,7 @@ impl Scripted {
 
     async fn connection(self, stream: TcpStream) {
         let mut connection = h2::server::handshake(stream).await.unwrap();
-        while let Some(Ok((request, respond))) = connection.accept().await {
+        while let Some(Ok((request, mut respond))) = connection.accept().await {
             let act = self.script.lock().unwrap().pop_front().unwrap_or(self.rest);
             let number = {
                 let mut seen = self.seen.lock().unwrap();
@@ -106,6 +108,13 @@ impl Scripted {
                 seen.len() - 1
             };
             if matches!(act, Act::Lose) {
+                return;
+            }
+            if matches!(act, Act::HeadThenLose) {
+                let head = Response::builder().header("content-type", "application/grpc");
+                let _answer = respond.send_response(head.body(()).unwrap(), false).unwrap();
+                // What is written is sent while it looks for the next call.
+                let _ = futures_util::poll!(std::pin::pin!(connection.accept()));
                 return;
             }
             tokio::spawn(self.clone().act(act, number, request, respond));
@@ -151,7 +160,7 @@ impl Scripted {
             }
             Act::Refuse => respond.send_reset(Reason::REFUSED_STREAM),
             Act::Hang => std::future::pending().await,
-            Act::Lose => {}
+            Act::Lose | Act::HeadThenLose => {}
         }
     }
 }
