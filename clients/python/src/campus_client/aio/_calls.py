@@ -79,6 +79,7 @@ class Stream(AsyncIterator[Response], Generic[Response]):
 
     async def _end(self) -> None:
         self._info.take(await self._rpc.initial_metadata(), await self._rpc.trailing_metadata())
+        self._cursor.begun |= bool(self._info.initial_metadata)
 
     def _cancelled(self, error: asyncio.CancelledError) -> None:
         """Tells what cancelled the call: `close()`, requests that failed, the client, or that of this task."""
