@@ -19,6 +19,9 @@ const STANDARD: &str = "campus.";
 const VERBS: [&str; 10] =
     ["Create", "Get", "BatchGet", "List", "Update", "Delete", "Stream", "Watch", "Import", "Lookup"];
 
+/// Those whose requests hold a record, which nothing decodes on its way.
+const WITH_RECORD: [&str; 3] = ["Create", "Update", "Import"];
+
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=campus");
     println!("cargo:rerun-if-changed=google");
@@ -52,13 +55,23 @@ fn server(package: &str, service: &ServiceDescriptorProto) -> tonic_build::manua
 }
 
 fn reply_encoded(method: &MethodDescriptorProto, standard: bool) -> tonic_build::manual::Method {
-    let input = if standard { request(method) } else { message(method.input_type()) };
+    let input = match message(method.input_type()) {
+        _ if standard => request(method),
+        // What is sent to be stored.
+        input if method.client_streaming() && !method.server_streaming() => format!("crate::Sent<{input}>"),
+        input => input,
+    };
+    let codec = match method.name() {
+        _ if method.server_streaming() => "crate::EncodedStreamCodec",
+        name if standard && WITH_RECORD.iter().any(|verb| name.starts_with(verb)) => "crate::RecordCodec",
+        _ => "crate::EncodedCodec",
+    };
     let mut built = tonic_build::manual::Method::builder()
         .name(snake(method.name()))
         .route_name(method.name())
         .input_type(input)
         .output_type(format!("crate::Encoded<{}>", message(method.output_type())))
-        .codec_path(if method.server_streaming() { "crate::EncodedStreamCodec" } else { "crate::EncodedCodec" });
+        .codec_path(codec);
     if method.server_streaming() {
         built = built.server_streaming();
     }

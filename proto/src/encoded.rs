@@ -2,13 +2,15 @@
 
 use std::{collections::HashMap, fmt, marker::PhantomData};
 
-use bytes::{BufMut, Bytes};
+use bytes::{Buf, BufMut, Bytes};
 use prost::Message;
 use tonic::{
     Code, Status,
     codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
 use tonic_types::{ErrorDetails, StatusExt};
+
+use crate::pieces::joined;
 
 /// Bytes known to be an encoded `T`.
 pub struct Encoded<T> {
@@ -43,12 +45,15 @@ impl<T> fmt::Debug for Encoded<T> {
 
 /// Writes [`Encoded`] messages as they are and reads messages with prost.
 ///
-/// The type parameters are those that tonic's generated code gives: what is written, what is read; and the bytes to set
-/// aside for a reply before its size is known.
-pub struct BufferedCodec<W, R, const BUFFER: usize>(PhantomData<fn() -> (W, R)>);
+/// The type parameters are those that tonic's generated code gives: what is written, what is read; the bytes to set
+/// aside for a reply before its size is known; and whether requests hold a record, of which pieces are joined.
+pub struct BufferedCodec<W, R, const BUFFER: usize, const RECORD: bool = false>(PhantomData<fn() -> (W, R)>);
 
 /// For replies of one message.
 pub type EncodedCodec<W, R> = BufferedCodec<W, R, 512>;
+
+/// For requests with a record and replies of one message.
+pub type RecordCodec<W, R> = BufferedCodec<W, R, 512, true>;
 
 /// For replies of many messages, which are gathered and written in large pieces.
 pub type EncodedStreamCodec<W, R> = BufferedCodec<W, R, { 80 << 10 }>;
@@ -56,23 +61,25 @@ pub type EncodedStreamCodec<W, R> = BufferedCodec<W, R, { 80 << 10 }>;
 /// Bytes of gathered messages that are written at once.
 const PIECE: usize = 64 << 10;
 
-impl<W, R, const BUFFER: usize> Default for BufferedCodec<W, R, BUFFER> {
+impl<W, R, const BUFFER: usize, const RECORD: bool> Default for BufferedCodec<W, R, BUFFER, RECORD> {
     fn default() -> Self {
         Self(PhantomData)
     }
 }
 
-impl<T: 'static, R: Message + Default + 'static, const BUFFER: usize> Codec for BufferedCodec<Encoded<T>, R, BUFFER> {
+impl<T: 'static, R: Message + Default + 'static, const BUFFER: usize, const RECORD: bool> Codec
+    for BufferedCodec<Encoded<T>, R, BUFFER, RECORD>
+{
     type Encode = Encoded<T>;
     type Decode = R;
     type Encoder = WriteEncoded<T, BUFFER>;
-    type Decoder = ReadMessage<R>;
+    type Decoder = ReadMessage<R, RECORD>;
 
     fn encoder(&mut self) -> WriteEncoded<T, BUFFER> {
         WriteEncoded(PhantomData)
     }
 
-    fn decoder(&mut self) -> ReadMessage<R> {
+    fn decoder(&mut self) -> ReadMessage<R, RECORD> {
         ReadMessage(PhantomData)
     }
 }
@@ -95,14 +102,15 @@ impl<T, const BUFFER: usize> Encoder for WriteEncoded<T, BUFFER> {
 }
 
 /// The reading half of [`BufferedCodec`].
-pub struct ReadMessage<R>(PhantomData<fn() -> R>);
+pub struct ReadMessage<R, const RECORD: bool>(PhantomData<fn() -> R>);
 
-impl<R: Message + Default> Decoder for ReadMessage<R> {
+impl<R: Message + Default, const RECORD: bool> Decoder for ReadMessage<R, RECORD> {
     type Item = R;
     type Error = Status;
 
     fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<R>, Status> {
-        R::decode(from).map(Some).map_err(|error| malformed(&error))
+        let read = if RECORD { R::decode(joined(from.copy_to_bytes(from.remaining()))) } else { R::decode(from) };
+        read.map(Some).map_err(|error| malformed(&error))
     }
 }
 

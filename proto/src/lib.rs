@@ -2,14 +2,17 @@
 //!
 //! Messages and clients are the usual ones of prost and tonic. The server traits differ in two ways, so that a record
 //! crosses a service as bytes: replies are [`Encoded`], and the requests of the standard methods are the shared types
-//! of [`standard`], in which a record is not decoded.
+//! of [`standard`], in which a record is not decoded; what other services take in a stream comes as it was [`Sent`].
 
 mod encoded;
+mod pieces;
 mod raw;
+mod sent;
 pub mod standard;
 
-pub use encoded::{BufferedCodec, Encoded, EncodedCodec, EncodedStreamCodec};
+pub use encoded::{BufferedCodec, Encoded, EncodedCodec, EncodedStreamCodec, RecordCodec};
 pub use raw::Raw;
+pub use sent::Sent;
 
 /// The compiled contract as an encoded `google.protobuf.FileDescriptorSet`, imports and custom options included.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.binpb"));

@@ -117,3 +117,67 @@ fn short(value: &Value) -> String {
         None => text,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// What differs; empty if nothing does.
+    fn differs(expected: &Value, seen: &Value) -> String {
+        same("seen", expected, seen, &mut Names::new()).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn what_is_missing_what_is_too_much_and_what_is_in_another_order_differs() {
+        assert_eq!(differs(&json!({"a": [1, {"b": "x"}]}), &json!({"a": [1, {"b": "x"}]})), "");
+        assert_eq!(differs(&json!({"a": 1}), &json!({})), "seen.a: expected 1, got nothing");
+        assert_eq!(differs(&json!({}), &json!({"a": 1})), "seen.a: expected nothing, got 1");
+        assert_eq!(differs(&json!([1, 2]), &json!([2, 1])), "seen[0]: expected 1, got 2");
+        assert_eq!(differs(&json!([1]), &json!([1, 2])), "seen: expected 1 elements, got 2; the next is 2");
+        assert_eq!(differs(&json!([1, 2]), &json!([1])), "seen: expected 2 elements, got 1");
+        assert_eq!(differs(&json!(1), &json!("1")), "seen: expected 1, got \"1\"");
+    }
+
+    #[test]
+    fn placeholders_are_met_by_what_they_say_and_by_nothing_else() {
+        let cases = [
+            ("<any>", json!([]), json!("")),
+            ("<time>", json!(now()), json!("1970-01-01T00:00:00Z")),
+            ("<time>", json!(now()), json!("yesterday")),
+            ("<etag>", json!("0f"), json!("0 f")),
+            ("<not:a>", json!("b"), json!("a")),
+            ("<has:b>", json!("abc"), json!("ac")),
+            ("<length:2>", json!("\u{1f600}e"), json!("e\u{301}e")),
+            ("12", json!(12), json!(13)),
+            ("<tme>", json!("<tme>"), json!(now())),
+        ];
+        for (expected, good, bad) in cases {
+            assert_eq!(differs(&json!(expected), &good), "", "{expected}");
+            assert_ne!(differs(&json!(expected), &bad), "", "{expected}");
+        }
+    }
+
+    #[test]
+    fn what_is_captured_is_known_later() {
+        let mut names = Names::new();
+        same("seen", &json!({"id": "<capture:id>"}), &json!({"id": 7}), &mut names).unwrap();
+        assert_eq!(names.get("id").unwrap(), "7");
+    }
+
+    #[test]
+    fn a_header_is_one_value_a_list_or_absent() {
+        let seen = |key: &str| if key == "two" { vec!["a".into(), "b".into()] } else { Vec::new() };
+        let check = |key: &str, expected: Value| {
+            headers("headers", [(&key.to_owned(), &expected)], seen, &mut Names::new()).is_ok()
+        };
+        assert!(check("two", json!(["a", "b"])) && check("none", Value::Null));
+        assert!(!check("two", json!("a")) && !check("two", json!(["b", "a"])) && !check("two", Value::Null));
+        assert!(!check("none", json!("<any>")) && !check("none", json!([])));
+    }
+
+    fn now() -> String {
+        Timestamp::from(SystemTime::now()).to_string()
+    }
+}

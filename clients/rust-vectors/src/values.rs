@@ -73,3 +73,23 @@ fn named(text: &str, names: &Names) -> Result<String, String> {
     out.push_str(rest);
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn names_and_copies_are_filled_in_and_what_stands_for_nothing_is_an_error() {
+        let names = Names::from([("run".to_owned(), "ab".to_owned())]);
+        let filled = |value: Value| fill(&value, &names);
+        assert_eq!(filled(json!({"${run}": "x-${run}-${run}"})), Ok(json!({"${run}": "x-ab-ab"})));
+        assert_eq!(filled(json!([{"$each": 11, "of": {"id": "${i}"}}])).unwrap()[10], json!({"id": "10"}));
+        assert_eq!(filled(json!([1, {"$each": 11, "of": "${i}${run}"}])).unwrap()[1], "00ab");
+        assert_eq!(filled(json!({"a": {"$repeat": 2, "of": "${run}"}})), Ok(json!({"a": "abab"})));
+        for wrong in [json!("${nun}"), json!("${run"), json!([{"$each": 2}]), json!({"$repeat": 2, "of": 1})] {
+            assert!(filled(wrong.clone()).is_err(), "{wrong}");
+        }
+    }
+}

@@ -170,3 +170,35 @@ pub(crate) fn step(raw: Value) -> Result<Step, String> {
 fn typed<T: DeserializeOwned>(raw: Value) -> Result<T, String> {
     serde_json::from_value(raw).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_key_that_is_not_described_is_an_error() {
+        assert!(step(json!({"method": "a/B", "requests": [{}], "expect": {"code": "OK"}})).is_ok());
+        assert!(step(json!({"http": "GET", "path": "/", "expect": {"status": 200, "lines": []}})).is_ok());
+        for wrong in [
+            json!({"method": "a/B", "request": {}}),
+            json!({"method": "a/B", "expect": {"status": 200}}),
+            json!({"method": "a/B", "cancel": {"after-bytes": 1}}),
+            json!({"method": "a/B", "compression": "zstd"}),
+            json!({"http": "GET", "path": "/", "expect": {"code": "OK"}}),
+            json!({"http": "GET", "path": "/", "expect": {}}),
+            json!({"http": "GET", "path": "/", "expect": {"status": 200, "lines": [], "body": {}}}),
+        ] {
+            assert!(step(wrong.clone()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn every_vector_of_the_project_is_one() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/vectors");
+        for name in crate::found(&folder).unwrap() {
+            read(&folder.join(format!("{name}.json"))).unwrap();
+        }
+    }
+}

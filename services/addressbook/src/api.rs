@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use campus_host::{Flag, Opened, Opening, Service, Settings, StartError};
 use campus_proto::{
-    DESCRIPTORS, Encoded,
+    DESCRIPTORS, Encoded, Sent,
     personguide::{
         Adress, Person, PhoneNumber,
         person_guide_server::{PersonGuide, PersonGuideServer},
     },
 };
 use campus_resource::{Error, Replies, Reply};
-use campus_schema::Schema;
+use campus_schema::{MessageType, Schema, SchemaError};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use prost::Name;
 use tokio::{sync::watch, time::timeout_at};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -45,7 +46,10 @@ async fn keep_adding(people: Vec<Person>, book: Book, tell: watch::Sender<Result
 }
 
 /// `personguide.PersonGuide`.
-pub struct AddressBook(Book);
+pub struct AddressBook {
+    book: Book,
+    person: MessageType,
+}
 
 impl Service for AddressBook {
     const NAME: &'static str = "addressbook";
@@ -67,8 +71,10 @@ impl Service for AddressBook {
         let people = file.map(|path| load::people(opening.schema, path)).transpose()?;
         let store = opening.store(Book::table(Self::NAME)).await?;
         let book = Book::new(store.clone());
+        let person = opening.schema.message(&Person::full_name());
+        let person = person.ok_or_else(|| SchemaError::Unreadable("it has no Person".to_owned()))?;
         // The chassis holds messages to their limit.
-        let server = PersonGuideServer::new(Self(book.clone())).max_decoding_message_size(usize::MAX);
+        let server = PersonGuideServer::new(Self { book: book.clone(), person }).max_decoding_message_size(usize::MAX);
         let opened = Opened::new(store, server);
         let Some(people) = people else { return Ok(opened) };
         match timeout_at(opening.until, add(&people, &book)).await {
@@ -90,11 +96,11 @@ impl PersonGuide for AddressBook {
     type RoutePhonesStream = Replies<PhoneNumber>;
 
     async fn get_phone(&self, request: Request<Person>) -> Reply<PhoneNumber> {
-        Ok(Response::new(Encoded::new(self.0.phone(request.get_ref().id).await?)))
+        Ok(Response::new(Encoded::new(self.book.phone(request.get_ref().id).await?)))
     }
 
     async fn list_persons(&self, _: Request<Adress>) -> Result<Response<Replies<Person>>, Status> {
-        let chunks = stream::try_unfold(self.0.everybody(), async |mut scan| {
+        let chunks = stream::try_unfold(self.book.everybody(), async |mut scan| {
             let rows = scan.next().await.map_err(Error::from)?;
             Ok::<_, Status>(rows.map(|rows| (rows.iter().map(|row| row.body).collect(), scan)))
         });
@@ -103,14 +109,14 @@ impl PersonGuide for AddressBook {
 
     async fn record_persons(
         &self,
-        request: Request<Streaming<Person>>,
+        request: Request<Streaming<Sent<Person>>>,
     ) -> Reply<campus_proto::personguide::AddressBook> {
-        let (mut people, mut recording) = (request.into_inner(), Recording::default());
+        let (mut people, mut recording) = (request.into_inner(), Recording::new(self.person));
         while let Some(person) = people.message().await? {
             recording.add(&person)?;
         }
         let people = recording.stamped();
-        self.0.replace(&people).await?;
+        self.book.replace(&people).await?;
         Ok(Response::new(Encoded::new(address_book(&people))))
     }
 
@@ -118,7 +124,7 @@ impl PersonGuide for AddressBook {
         &self,
         request: Request<Streaming<Person>>,
     ) -> Result<Response<Replies<PhoneNumber>>, Status> {
-        let book = self.0.clone();
+        let book = self.book.clone();
         let phones = request.into_inner().then(move |person| {
             let book = book.clone();
             async move { Ok(book.phones(person?.id).await?) }

@@ -6,15 +6,15 @@ use std::{
 };
 
 use bytes::Bytes;
-use campus_proto::personguide::Person;
+use campus_proto::{Sent, personguide::Person};
 use campus_resource::{Error, Violations};
-use campus_schema::wire;
+use campus_schema::{Malformed, MessageType, wire};
 use prost::Message;
 use prost_types::Timestamp;
 
 use crate::rules;
 
-/// Number of `Person.last_updated`, which is the last field.
+/// Number of `Person.last_updated`.
 const LAST_UPDATED: u32 = 5;
 /// Number of `AddressBook.people`.
 const PEOPLE: u32 = 1;
@@ -25,24 +25,32 @@ const LARGEST: usize = 4 << 20;
 const AROUND: usize = 24;
 
 /// The people of a call so far, by id.
-#[derive(Default)]
 pub(crate) struct Recording {
+    /// What a person looks like.
+    person: MessageType,
     people: BTreeMap<i32, Bytes>,
     bytes: usize,
     position: usize,
 }
 
 impl Recording {
+    /// Of nobody yet.
+    pub(crate) fn new(person: MessageType) -> Self {
+        Self { person, people: BTreeMap::new(), bytes: 0, position: 0 }
+    }
+
     /// Takes the next person of the stream, in place of an earlier one with this id.
     ///
     /// # Errors
     /// [`Error::Invalid`] with every fault of this person, [`Error::TooMuch`].
-    pub(crate) fn add(&mut self, person: &Person) -> Result<(), Error> {
-        checked(person, self.position)?;
+    pub(crate) fn add(&mut self, person: &Sent<Person>) -> Result<(), Error> {
+        checked(&person.message, self.position)?;
+        let content = self
+            .content(&person.bytes)
+            .map_err(|fault| Error::invalid(format!("people[{}].{}", self.position, fault.path()), fault.reason()))?;
         self.position += 1;
-        let content = content(person);
         self.bytes += content.len() + AROUND;
-        if let Some(earlier) = self.people.insert(person.id, content) {
+        if let Some(earlier) = self.people.insert(person.message.id, content) {
             self.bytes -= earlier.len() + AROUND;
         }
         if self.people.len() > MOST || self.bytes > LARGEST {
@@ -50,6 +58,12 @@ impl Recording {
             return Err(Error::TooMuch(format!("a call records {limits}; nothing of it was stored, send it in parts")));
         }
         Ok(())
+    }
+
+    /// A person as a client may set it, with what only the client knows of it.
+    fn content(&self, sent: &[u8]) -> Result<Bytes, Malformed> {
+        let canonical = self.person.canonical(sent)?;
+        Ok(self.person.without(&canonical, &[LAST_UPDATED])?.into())
     }
 
     /// The people, recorded now, in id order.
@@ -108,17 +122,33 @@ impl Stamp {
 
 #[cfg(test)]
 mod tests {
-    use campus_proto::personguide::AddressBook;
+    use campus_proto::{DESCRIPTORS, personguide::AddressBook};
+    use campus_schema::Schema;
 
     use super::*;
 
-    fn person(id: i32, name: &str) -> Person {
-        Person { id, name: name.into(), ..Person::default() }
+    fn person(id: i32, name: &str) -> Sent<Person> {
+        Person { id, name: name.into(), ..Person::default() }.into()
+    }
+
+    fn recording() -> Recording {
+        Recording::new(Schema::from_descriptors(DESCRIPTORS).unwrap().message("personguide.Person").unwrap())
+    }
+
+    #[test]
+    fn what_only_the_client_knows_of_a_person_is_kept_and_its_time_is_not() {
+        let mut sent = Person { last_updated: Some(Timestamp::default()), ..person(1, "Ada").message }.encode_to_vec();
+        wire::put_len(&mut sent, 1001, b"note");
+        let mut recording = recording();
+        recording.add(&Sent::decode(sent.as_slice()).unwrap()).unwrap();
+        let mut expected = person(1, "Ada").bytes.to_vec();
+        wire::put_len(&mut expected, 1001, b"note");
+        assert_eq!(recording.people.get(&1).unwrap(), &expected);
     }
 
     #[test]
     fn the_later_of_two_with_one_id_counts() {
-        let mut recording = Recording::default();
+        let mut recording = recording();
         for (id, name) in [(3, "Ada"), (-1, "Bo"), (3, "Cy")] {
             recording.add(&person(id, name)).unwrap();
         }
@@ -129,7 +159,7 @@ mod tests {
 
     #[test]
     fn what_is_counted_is_never_less_than_the_answer() {
-        let mut recording = Recording::default();
+        let mut recording = recording();
         for id in -300..300 {
             recording.add(&person(id, &"n".repeat(1 + id.unsigned_abs() as usize % 100))).unwrap();
         }
@@ -140,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_call_has_room_for_ten_thousand_people_and_replacements_cost_nothing() {
-        let mut recording = Recording::default();
+        let mut recording = recording();
         for _ in 0..2 {
             (0..10_000).for_each(|id| recording.add(&person(id, "Ada")).unwrap());
         }
