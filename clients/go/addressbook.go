@@ -54,7 +54,8 @@ func (b *AddressBook) Record(ctx context.Context, people iter.Seq[*pb.Person], o
 }
 
 // Phones sends ids while it receives, and goes through all phones of each, in the order of the ids, as they come. An unknown id
-// has none. It ends after an error. The ids are taken in a goroutine, as the names of [Collection.Lookup].
+// has none. It ends after an error. The ids are taken in a goroutine, as the names of [Collection.Lookup], and sent as fast as they
+// come: a server ends a connection on which tens of thousands wait for a loop that is slow.
 func (b *AddressBook) Phones(
 	ctx context.Context, ids iter.Seq[int32], options ...grpc.CallOption,
 ) iter.Seq2[*pb.PhoneNumber, error] {

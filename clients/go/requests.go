@@ -3,6 +3,7 @@ package campus
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -95,7 +96,7 @@ func takes(verb string, options []grpc.CallOption, names ...string) (*request, [
 			continue
 		}
 		if !slices.Contains(names, f.name) {
-			message := fmt.Sprintf("it takes no %s, only %v and options of gRPC", f.name, names)
+			message := fmt.Sprintf("it takes no %s, only %s", f.name, strings.Join(append(names, "options of gRPC"), ", "))
 			return nil, nil, newError(verb, status.New(codes.InvalidArgument, message))
 		}
 		f.set(r)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from servers import Server
@@ -77,6 +78,12 @@ def test_without_a_target_the_environment_says_where_the_server_is(
     monkeypatch.delenv("CAMPUS_SERVER")
     with campus_client.connect() as campus:
         assert campus.target == "localhost:50051"
+
+
+def test_a_server_is_called_over_a_unix_socket(tmp_path: Path) -> None:
+    with Server(tmp_path, listen=f"unix:{tmp_path}/socket"):
+        with campus_client.connect(f"unix:{tmp_path}/socket") as campus:
+            assert campus.students.create(Student()).name
 
 
 def test_options_of_the_caller_take_the_place_of_ours(shared: Server) -> None:

@@ -145,3 +145,12 @@ def test_an_update_is_not_repeated_when_its_connection_is_cut(server: Server) ->
         tap.cut_at_the_next_request()
         with pytest.raises(campus_client.Unavailable):
             campus.students.update(Student(name="students/one", region="Wales"))
+
+
+def test_a_watch_that_a_stopping_server_ends_is_told_when_to_try_again(server: Server) -> None:
+    with campus_client.connect(server.target) as campus, campus.students.watch(resume_for=0) as changes:
+        next(changes)
+        server.stop()
+        with pytest.raises(campus_client.Unavailable) as caught:
+            next(changes)
+        assert caught.value.retry_delay is not None and 0 < caught.value.retry_delay < 60

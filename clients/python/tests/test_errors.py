@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import grpc
@@ -81,6 +82,13 @@ def test_a_server_that_is_not_there_is_unavailable_and_named(refused: str) -> No
         campus.employees.get("employees/nobody")
     assert refused in str(caught.value)
     assert "Connection refused" in str(caught.value)
+
+
+def test_a_watch_whose_server_is_not_there_fails_at_once(refused: str) -> None:
+    started = time.monotonic()
+    with campus_client.connect(refused) as campus, pytest.raises(campus_client.Unavailable):
+        next(campus.employees.watch())
+    assert time.monotonic() - started < 10
 
 
 def test_every_status_code_has_an_exception_and_unknown_details_are_kept() -> None:

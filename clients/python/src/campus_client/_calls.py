@@ -73,6 +73,7 @@ class Stream(Iterator[Response], Generic[Response]):
 
     def _end(self) -> None:
         self._info.take(self._rpc.initial_metadata(), self._rpc.trailing_metadata())
+        self._cursor.begun |= bool(self._info.initial_metadata)
 
     def _cut(self, error: grpc.RpcError) -> None:
         if self._closed.is_set():
@@ -86,6 +87,8 @@ class Stream(Iterator[Response], Generic[Response]):
             raise failure from error
         if not self._closed.wait(pause):
             self._rpc = self._start(self._cursor)
+            if self._closed.is_set():
+                self._rpc.cancel()
 
     def close(self) -> None:
         """Cancels the call and ends the iteration, also from another thread."""

@@ -25,6 +25,8 @@ class Cursor:
         self._follow = follow
         self._resume_for = resume_for if follow else 0.0
         self._deadline = None if timeout is None else time.monotonic() + timeout
+        self.begun = False
+        """Whether a server has taken the call. One that nobody takes fails, as any call does."""
         self._settle()
 
     def _settle(self) -> None:
@@ -37,6 +39,7 @@ class Cursor:
 
     def seen(self, message: Any) -> None:
         """Moves on."""
+        self.begun = True
         if self._follow is not None:
             self._follow(self.request, message)
         if self._failing_since is not None:
@@ -50,7 +53,8 @@ class Cursor:
         told = error.retry_delay
         pause = max(self._pause * random.uniform(0.8, 1.2), told or 0.0)  # noqa: S311
         ends = [self._failing_since + self._resume_for, *([] if self._deadline is None else [self._deadline])]
-        if not (isinstance(error, Unavailable) or told is not None) or now + pause > min(ends):
+        mends = isinstance(error, Unavailable) or told is not None
+        if not (self.begun and mends) or now + pause > min(ends):
             raise error
         self._pause = min(self._pause * _GROWTH, _LONGEST_PAUSE)
         return pause

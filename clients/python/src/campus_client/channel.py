@@ -77,12 +77,22 @@ class Plan:
         ]
         if tls is not None and tls.server_name:
             own.append(("grpc.ssl_target_name_override", tls.server_name))
-        if target.startswith(("ipv4:", "ipv6:")):
-            # gRPC would send the whole list as :authority, which is none: the servers refuse it (RFC 9113, 8.3.1).
-            own.append(("grpc.default_authority", target.partition(":")[2].partition(",")[0]))
+        if authority := _authority(target):
+            own.append(("grpc.default_authority", authority))
         given = {key for key, _ in options}
         own = [option for option in own if option[0] not in given]
         return cls(target, tls.credentials() if tls is not None else None, (*own, *options))
+
+
+def _authority(target: str) -> str:
+    """Returns what to send as :authority where gRPC would send a list or a path.
+
+    Neither is an authority (RFC 9113, 8.3.1), and the servers reset such calls.
+    """
+    scheme, _, addresses = target.partition(":")
+    if scheme in ("unix", "unix-abstract"):
+        return "localhost"
+    return addresses.partition(",")[0] if scheme in ("ipv4", "ipv6") else ""
 
 
 def read_target(target: str, tls: Tls | None = None) -> tuple[str, Tls | None]:
