@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test charts charts-write images kind-up e2e fuzz conformance first-run lint deny advisories check bench golden tools clean
+.PHONY: help run build test charts charts-write images kind-up e2e vectors clients-generate fuzz conformance first-run lint deny advisories check bench golden tools clean
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 # Tests that leave something out say so in this file, a line each.
@@ -35,6 +35,8 @@ test: ## runs every test, then says what had to be left out
 	cargo test --workspace --locked --no-fail-fast || failed="$$failed cargo-test"; \
 	.ci/grpcurl-test || failed="$$failed grpcurl-test"; \
 	.ci/charts || failed="$$failed charts"; \
+	.ci/clients || failed="$$failed clients"; \
+	.ci/vectors || failed="$$failed vectors"; \
 	.ci/left-out list; \
 	[ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
 
@@ -54,6 +56,13 @@ kind-up: ## everything on a kind cluster of this machine, with PostgreSQL and a 
 e2e: ## tests the charts on the cluster of KUBECONFIG; E2E_LOAD hands it images (deploy/e2e/run says more)
 	NAMES="employee student addressbook gateway cli load" .ci/images
 	deploy/e2e/run $(CASES)
+
+vectors: ## runs the vectors in each language over TCP and TLS, and writes the table in docs/vectors.md
+	.ci/vectors --write
+
+clients-generate: ## generates the stubs of the Python and Go clients anew from proto/
+	clients/python/generate
+	clients/go/generate
 
 fuzz: ## sends what the OpenAPI document allows, and what it does not, to a real server (EXAMPLES=n)
 	.ci/schemathesis
@@ -95,6 +104,7 @@ golden: ## writes the golden files anew from what the programs say now; look at 
 
 tools: ## installs what lint, deny and test use beside Rust, once for all checkouts
 	@for tool in buf cargo-deny cargo-machete grpcurl helm helm3 kubeconform rules-test schemathesis; do .ci/tool $$tool || exit; done
+	@clients/python/environment
 
 clean: ## removes what was built here; the tools stay
 	cargo clean
