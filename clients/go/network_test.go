@@ -167,14 +167,19 @@ func servedBy(t *testing.T, client *campus.Client, want ...string) {
 	})
 }
 
-func TestCallsGoRoundTheServersOfANameAndNoneIsLostWhenOneIsKilledOrStopped(t *testing.T) {
-	one := servertest.Start(t, `name = "one"`)
+// pair starts two servers behind one name, one and two, and returns a client of that name.
+func pair(t *testing.T, settings ...string) (client *campus.Client, one, two *servertest.Server) {
+	t.Helper()
+	one = servertest.Start(t, append(settings, `name = "one"`)...)
 	_, port, _ := net.SplitHostPort(one.Address)
-	two := servertest.StartAt(t, net.JoinHostPort("127.0.0.2", port), `name = "two"`)
+	two = servertest.StartAt(t, net.JoinHostPort("127.0.0.2", port), append(settings, `name = "two"`)...)
 	names := servertest.NameServer(t, [4]byte{127, 0, 0, 1}, [4]byte{127, 0, 0, 2})
-	client := dial(t, fmt.Sprintf("dns://%s/employee-headless.campus.example.:%s", names, port))
-	servedBy(t, client, "one", "two")
+	return dial(t, fmt.Sprintf("dns://%s/employee-headless.campus.example.:%s", names, port)), one, two
+}
 
+func TestCallsGoRoundTheServersOfANameAndNoneIsLostWhenOneIsKilledOrStopped(t *testing.T) {
+	client, one, two := pair(t)
+	servedBy(t, client, "one", "two")
 	stop, calls := make(chan struct{}), sync.WaitGroup{}
 	for range 4 {
 		calls.Go(func() {
@@ -199,6 +204,14 @@ func TestCallsGoRoundTheServersOfANameAndNoneIsLostWhenOneIsKilledOrStopped(t *t
 	servedBy(t, client, "one")
 	close(stop)
 	calls.Wait()
+}
+
+func TestAServerThatSaysItIsAboutToLeaveGetsNoMoreCalls(t *testing.T) {
+	client, _, two := pair(t, `drain_delay = "30s"`)
+	servedBy(t, client, "one", "two")
+	two.Leave()
+	servedBy(t, client, "one")
+	equal(t, "the other has ended", two.HasEnded(), false)
 }
 
 func TestAClientWaitsForAServerThatIsNotThereYetWhenItIsAskedTo(t *testing.T) {

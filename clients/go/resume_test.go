@@ -3,7 +3,9 @@ package campus_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 	campus "campus.example/client"
 	"campus.example/client/employeepb"
 	"campus.example/client/internal/servertest"
+	"campus.example/client/personguidepb"
 )
 
 // counting counts the streams that were opened, and keeps little of them in memory.
@@ -118,30 +121,57 @@ func TestWithoutPatienceACutIsAnError(t *testing.T) {
 }
 
 func TestALoopThatIsLeftEndsItsCallOnTheServer(t *testing.T) {
-	client, server := start(t)
-	fill(t, client, 1)
-	ctx := within(t)
+	// Without a deadline, which would end the calls as well.
+	ctx, opened := t.Context(), atomic.Int32{}
+	client, server := start(t, counting(&opened))
+	fill(t, client, 20_000)
+	var people []*personguidepb.Person
+	for id := range int32(10_000) {
+		people = append(people, &personguidepb.Person{Id: id, Name: strings.Repeat("x", 100), Phones: []*personguidepb.PhoneNumber{{Number: "1"}}})
+	}
+	must(client.AddressBook.Record(within(t), slices.Values(people)))(t)
 	loops := map[string]func(){
 		"WatchEmployees":  func() { first(t, client.Employees.Watch(ctx)) },
 		"StreamEmployees": func() { first(t, client.Employees.Stream(ctx)) },
-		"LookupEmployees": func() {
-			first(t, client.Employees.Lookup(ctx, func(yield func(string) bool) {
-				for yield("employees/e00000") {
-				}
-			}))
-		},
-		"RoutePhones": func() {
-			must(client.AddressBook.Record(ctx, slices.Values(people())))(t)
-			first(t, client.AddressBook.Phones(ctx, func(yield func(int32) bool) {
-				for yield(2) {
-				}
-			}))
-		},
+		"LookupEmployees": func() { first(t, client.Employees.Lookup(ctx, endless(t, "employees/e00000"))) },
+		"ListPersons":     func() { first(t, client.AddressBook.People(ctx)) },
+		"RoutePhones":     func() { first(t, client.AddressBook.Phones(ctx, endless(t, int32(2)))) },
 	}
 	for method, loop := range loops {
 		loop()
 		servertest.Wait(t, method+" has ended", func() bool { return server.InFlight(t, method) == "0" })
 	}
+}
+
+// endless yields the value, and then nothing more until the test ends.
+func endless[V any](t *testing.T, value V) iter.Seq[V] {
+	return func(yield func(V) bool) {
+		if yield(value) {
+			<-t.Context().Done()
+		}
+	}
+}
+
+func TestALookupSendsAtMostAThousandNamesAheadOfTheAnswersThatAreTaken(t *testing.T) {
+	client, _ := start(t)
+	var taken atomic.Int32
+	count := int32(0)
+	for _, err := range client.Employees.Lookup(within(t), func(yield func(string) bool) {
+		for id := 0; id < 20_000 && yield(employee(id).GetName()); id++ {
+			taken.Add(1)
+		}
+	}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if count++; count == 1 {
+			servertest.Wait(t, "a thousand names are sent", func() bool { return taken.Load() >= 1000 })
+		}
+		if ahead := taken.Load() - count; ahead > 1000 {
+			t.Fatalf("%d names are sent ahead", ahead)
+		}
+	}
+	equal(t, "answers", count, 20_000)
 }
 
 func TestAContextThatIsCancelledEndsAWatchWithItsError(t *testing.T) {

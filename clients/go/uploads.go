@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"iter"
-	"sync"
 
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
@@ -76,16 +75,31 @@ func (c *Collection[T]) Lookup(ctx context.Context, names iter.Seq[string], opti
 			yield(Found[T]{}, err)
 			return
 		}
+		ahead := make(chan struct{}, mostAhead)
 		converse(ctx, names, func(ctx context.Context) (bidi[string, *Found[T]], error) {
-			return c.stub.lookup(ctx, rest...)
+			stream, err := c.stub.lookup(ctx, rest...)
+			send := stream.send
+			stream.send = func(name string) error {
+				select {
+				case ahead <- struct{}{}:
+				case <-ctx.Done():
+				}
+				return send(name)
+			}
+			return stream, err
 		}, func(found *Found[T], err error) bool {
 			if err != nil {
 				return yield(Found[T]{}, err)
 			}
+			<-ahead
 			return yield(*found, nil)
 		})
 	}
 }
+
+// mostAhead is how many names a Lookup sends before their answers are taken. A server ends a connection on which tens of thousands
+// of small messages wait.
+const mostAhead = 1000
 
 // bidi is a stream both ways.
 type bidi[Q, A any] struct {
@@ -106,19 +120,9 @@ func converse[Q, A any](
 		yield(none, err)
 		return
 	}
-	var sending sync.Mutex
-	var unsent error
 	go func() {
-		err := sendAll(questions, func(question Q) error {
-			sending.Lock()
-			defer sending.Unlock()
-			err := stream.send(question)
-			if err != io.EOF {
-				unsent = err
-			}
-			return err
-		})
-		if err == nil {
+		// An error of sending is told where answers are received.
+		if sendAll(questions, stream.send) == nil {
 			_ = stream.closeSend()
 		}
 	}()
@@ -128,12 +132,6 @@ func converse[Q, A any](
 			return
 		}
 		if err != nil {
-			// What could not be sent ended the call, which then only says that it was cancelled.
-			sending.Lock()
-			if unsent != nil {
-				err = unsent
-			}
-			sending.Unlock()
 			yield(none, err)
 			return
 		}

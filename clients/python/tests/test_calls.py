@@ -7,7 +7,7 @@ import gc
 import inspect
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -109,6 +109,30 @@ def test_another_thread_ends_a_watch_that_waits(campus: Campus) -> None:
     next(changes)
     threading.Timer(0.2, changes.close).start()
     assert [change for change in changes if change.employee.name] == []
+
+
+def test_closing_the_client_ends_its_calls_with_cancelled(shared: Server) -> None:
+    campus = campus_client.connect(shared.target)
+    changes = campus.employees.watch()
+    next(changes)
+    threading.Timer(0.2, campus.close).start()
+    with pytest.raises(campus_client.Cancelled):
+        next(changes)
+
+
+async def test_closing_the_client_ends_its_calls_with_cancelled_in_asyncio(shared: Server) -> None:
+    campus = aio.connect(shared.target)
+    changes = campus.employees.watch()
+    await anext(changes)
+
+    async def endless() -> AsyncIterator[Student]:
+        yield await asyncio.Future()
+
+    upload = asyncio.ensure_future(campus.students.import_(endless()))
+    asyncio.get_running_loop().call_later(0.2, lambda: asyncio.ensure_future(campus.close()))
+    for call in (anext(changes), upload):
+        with pytest.raises(campus_client.Cancelled):
+            await call
 
 
 async def test_a_cancelled_task_cancels_its_call_and_no_other(server: Server) -> None:

@@ -28,7 +28,7 @@ def two(tmp_path: Path) -> Iterator[tuple[Server, Server]]:
     """Two servers, at the same port of two addresses."""
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
-    with Server(tmp_path / "one", listen="127.0.0.2:0", SERVER__NAME="one", SERVER__DRAIN_DELAY="3s") as one:
+    with Server(tmp_path / "one", listen="127.0.0.2:0", SERVER__NAME="one", SERVER__DRAIN_DELAY="5m") as one:
         listen = f"127.0.0.3:{one.port}"
         with Server(tmp_path / "two", listen=listen, SERVER__NAME="two") as two:
             yield one, two

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -15,7 +14,6 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
 	"google.golang.org/protobuf/types/known/anypb"
-	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	// What the details of errors are.
 	_ "google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -45,7 +43,6 @@ func encode(message protoreflect.MessageDescriptor, value any) ([]byte, error) {
 			delete(members, "$append")
 		}
 	}
-	masks := takeMasks(message, value)
 	text, err := json.Marshal(value)
 	if err != nil {
 		return nil, err
@@ -54,32 +51,8 @@ func encode(message protoreflect.MessageDescriptor, value any) ([]byte, error) {
 	if err := protojson.Unmarshal(text, dynamic); err != nil {
 		return nil, err
 	}
-	for field, mask := range masks {
-		dynamic.Set(field, protoreflect.ValueOfMessage(mask.ProtoReflect()))
-	}
 	encoded, err := proto.Marshal(dynamic)
 	return append(encoded, appended...), err
-}
-
-// takeMasks takes the field masks out of a request: Go's ProtoJSON refuses paths that are no names, such as *.
-func takeMasks(message protoreflect.MessageDescriptor, value any) map[protoreflect.FieldDescriptor]*fieldmaskpb.FieldMask {
-	masks := map[protoreflect.FieldDescriptor]*fieldmaskpb.FieldMask{}
-	members, _ := value.(map[string]any)
-	for i := range message.Fields().Len() {
-		field := message.Fields().Get(i)
-		text, is := members[field.JSONName()].(string)
-		if !is || field.Message() == nil || field.Message().FullName() != "google.protobuf.FieldMask" {
-			continue
-		}
-		delete(members, field.JSONName())
-		mask := &fieldmaskpb.FieldMask{}
-		if text != "" {
-			snake := regexp.MustCompile("[A-Z]").ReplaceAllStringFunc(text, func(c string) string { return "_" + strings.ToLower(c) })
-			mask.Paths = strings.Split(snake, ",")
-		}
-		masks[field] = mask
-	}
-	return masks
 }
 
 // decode returns a response as canonical JSON, with unknown fields.

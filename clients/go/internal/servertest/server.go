@@ -17,7 +17,7 @@ import (
 )
 
 // patience is how long whatever a test waits for may take.
-const patience = 60 * time.Second
+const patience = 30 * time.Second
 
 // Server is a process of the program that CAMPUS_PROGRAM names, on loopback, with its data in a folder of the test.
 type Server struct {
@@ -61,7 +61,11 @@ func (s *Server) launch(t testing.TB, address string, settings []string) {
 		t.Fatal("set CAMPUS_PROGRAM to the path of the program: cargo build -p campus, then target/debug/campus")
 	}
 	config := filepath.Join(s.folder, "campus.toml")
-	lines := append([]string{"[server]", `drain_delay = "0s"`, `drain_limit = "0s"`}, settings...)
+	lines := []string{"[server]", `drain_limit = "0s"`}
+	if !strings.Contains(strings.Join(settings, ""), "drain_delay") {
+		lines = append(lines, `drain_delay = "0s"`)
+	}
+	lines = append(lines, settings...)
 	if err := os.WriteFile(config, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -130,10 +134,23 @@ func (s *Server) Kill() {
 	<-s.exited
 }
 
-// Stop ends the server as an operator does, and waits until it has ended.
+// Leave asks the server to end, as an operator does.
+func (s *Server) Leave() { _ = s.cmd.Process.Signal(syscall.SIGTERM) }
+
+// Stop asks the server to end, and waits until it has.
 func (s *Server) Stop() {
-	_ = s.cmd.Process.Signal(syscall.SIGTERM)
+	s.Leave()
 	<-s.exited
+}
+
+// HasEnded reports whether the server has ended.
+func (s *Server) HasEnded() bool {
+	select {
+	case <-s.exited:
+		return true
+	default:
+		return false
+	}
 }
 
 // Pause makes the server stand still until Continue.

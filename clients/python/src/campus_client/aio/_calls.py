@@ -12,7 +12,7 @@ from typing_extensions import Self
 
 from .._kinds import Call, Response
 from .._resume import Cursor, Follow
-from ..errors import CampusError, from_rpc_error
+from ..errors import CampusError, Cancelled, from_rpc_error
 from ..options import CallInfo, CallOptions, Defaults
 
 
@@ -64,8 +64,8 @@ class Stream(AsyncIterator[Response], Generic[Response]):
                 await self._end()
                 await self._cut(error)
                 continue
-            except asyncio.CancelledError:
-                self._cancelled()
+            except asyncio.CancelledError as error:
+                self._cancelled(error)
                 break
             if not self._info.initial_metadata:
                 self._info.take(await self._rpc.initial_metadata(), ())
@@ -80,14 +80,11 @@ class Stream(AsyncIterator[Response], Generic[Response]):
     async def _end(self) -> None:
         self._info.take(await self._rpc.initial_metadata(), await self._rpc.trailing_metadata())
 
-    def _cancelled(self) -> None:
-        """Tells what cancelled the call: `close()`, requests that failed, or the cancellation of this task."""
-        if self._closed.is_set():
-            return
-        failure = self._fail(None)
-        if isinstance(failure, asyncio.CancelledError):
+    def _cancelled(self, error: asyncio.CancelledError) -> None:
+        """Tells what cancelled the call: `close()`, requests that failed, the client, or that of this task."""
+        if not self._closed.is_set():
             self.close()
-        raise failure
+            raise self._fail(error) from None
 
     async def _cut(self, error: grpc.RpcError) -> None:
         if self._closed.is_set():
@@ -131,9 +128,17 @@ class Caller:
     def __init__(self, stub: Any, service: str, target: str, defaults: Defaults):
         """Takes the generated stub, the full name of the service, and what calls have by default."""
         self._stub, self._service, self._target, self._defaults = stub, service, target, defaults
+        self._closed = False
 
-    def _error(self, call: Call[Any], error: Any) -> CampusError:
-        return from_rpc_error(error, method=f"{self._service}/{call.method}", target=self._target)
+    def close(self) -> None:
+        """Calls that are cancelled from now on have ended with `Cancelled`: nobody has cancelled their tasks."""
+        self._closed = True
+
+    def _error(self, call: Call[Any], error: grpc.RpcError | asyncio.CancelledError) -> BaseException:
+        method = f"{self._service}/{call.method}"
+        if isinstance(error, grpc.RpcError):
+            return from_rpc_error(error, method=method, target=self._target)
+        return Cancelled("the client was closed", method=method, target=self._target) if self._closed else error
 
     async def unary(self, call: Call[Response], options: CallOptions) -> Response:
         """Sends one request and returns the answer."""
@@ -161,6 +166,8 @@ class Caller:
         except grpc.RpcError as error:
             info.take(await rpc.initial_metadata(), await rpc.trailing_metadata())
             raise self._error(call, error) from error
+        except asyncio.CancelledError as error:
+            raise self._error(call, error) from None
         info.take(await rpc.initial_metadata(), await rpc.trailing_metadata())
         return response
 
@@ -174,11 +181,8 @@ class Caller:
         def start(cursor: Cursor) -> Any:
             return method(cursor.request, **{**arguments, "timeout": cursor.timeout()})
 
-        def fail(error: Any) -> BaseException:
-            return asyncio.CancelledError() if error is None else self._error(call, error)
-
         cursor = Cursor(call.request, follow, resume_for, arguments["timeout"])
-        return Stream(start, fail, cursor, options.get("info") or CallInfo())
+        return Stream(start, lambda error: self._error(call, error), cursor, options.get("info") or CallInfo())
 
     def exchange(
         self, call: Call[Response], source: Iterable[Any] | AsyncIterable[Any], options: CallOptions
@@ -189,8 +193,7 @@ class Caller:
         method = getattr(self._stub, call.method)
 
         def fail(error: Any) -> BaseException:
-            own = asyncio.CancelledError() if error is None else self._error(call, error)
-            return requests.failure or own
+            return requests.failure or self._error(call, error)
 
         cursor = Cursor(requests, None, 0.0, arguments["timeout"])
         return Stream(

@@ -37,12 +37,15 @@ class Campus:
                 (personguide_pb2_grpc.PersonGuideStub(channel), _services.PEOPLE),
             )
         )
+        self._callers = (employees, students, people)
         self.employees = Records(_services.EMPLOYEE, employees)
         self.students = Records(_services.STUDENT, students)
         self.people = People(people)
 
     async def close(self) -> None:
         """Ends every call with `Cancelled`, and the connections."""
+        for caller in self._callers:
+            caller.close()
         await self.channel.close()
 
     async def __aenter__(self) -> Self:
