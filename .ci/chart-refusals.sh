@@ -8,6 +8,8 @@ refuses campus "employee: replicaCount is 2, but records in SQLite" --set employ
 refuses employee "minReplicas is 5, more than autoscaling.maxReplicas, 2" \
   --set autoscaling.enabled=true,autoscaling.minReplicas=5,autoscaling.maxReplicas=2,database.existingSecret=d
 refuses employee "set resources.requests.cpu" --set autoscaling.enabled=true,database.existingSecret=d,resources.requests.cpu=null
+refuses employee "name them as autoscaling.triggers" --set autoscaling.enabled=true,database.existingSecret=d \
+  --set 'autoscaling.triggers[0].type=cron,autoscaling.metrics[0].type=Pods'
 refuses employee "holds a password" --set database.url=postgres://me:secret@host/db
 refuses employee "are both set: set database.passwordKey" --set database.url=postgres://me@host/db,database.existingSecret=d
 refuses employee "set database.existingSecret" --set database.url=postgres://me@host/db,database.passwordKey=p

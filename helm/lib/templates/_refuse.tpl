@@ -19,6 +19,9 @@
 {{- if gt (int .minReplicas) (int .maxReplicas) }}
 {{- fail (printf "%s: autoscaling.minReplicas is %v, more than autoscaling.maxReplicas, %v" $.Chart.Name .minReplicas .maxReplicas) }}
 {{- end }}
+{{- if and .triggers .metrics }}
+{{- fail (printf "%s: autoscaling.metrics are of the autoscaler, which KEDA makes itself: name them as autoscaling.triggers, or set only one of both" $.Chart.Name) }}
+{{- end }}
 {{- if and .targetCPUUtilizationPercentage (not (($.Values.resources).requests).cpu) }}
 {{- fail (printf "%s: autoscaling by CPU counts in parts of what is requested: set resources.requests.cpu" $.Chart.Name) }}
 {{- end }}

@@ -1,6 +1,27 @@
 {{- define "campus.autoscaler" -}}
 {{- with .Values.autoscaling }}
-{{- if .enabled }}
+{{- if and .enabled .triggers }}
+{{- include "campus.head" (list $ "keda.sh/v1alpha1" "ScaledObject" (include "campus.fullname" $)) }}
+spec:
+  scaleTargetRef:
+    name: {{ include "campus.fullname" $ }}
+  minReplicaCount: {{ .minReplicas }}
+  maxReplicaCount: {{ .maxReplicas }}
+  {{- with .behavior }}
+  advanced:
+    horizontalPodAutoscalerConfig:
+      behavior:
+        {{- toYaml . | nindent 8 }}
+  {{- end }}
+  triggers:
+    {{- with .targetCPUUtilizationPercentage }}
+    - type: cpu
+      metricType: Utilization
+      metadata:
+        value: {{ . | quote }}
+    {{- end }}
+    {{- toYaml .triggers | nindent 4 }}
+{{- else if .enabled }}
 {{- include "campus.head" (list $ "autoscaling/v2" "HorizontalPodAutoscaler" (include "campus.fullname" $)) }}
 spec:
   scaleTargetRef:

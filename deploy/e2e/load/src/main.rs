@@ -2,7 +2,8 @@
 //!
 //!     campus-load employee=dns:///employee-headless:50051 rest=gateway:8080
 //!
-//! The first part of a target is employee, student, addressbook or rest. Each second, and at SIGTERM, a line of JSON has all
+//! The first part of a target is employee, student, addressbook or rest; or tonic, which calls employees through a channel of
+//! tonic's, for comparison. Each second, and at SIGTERM, a line of JSON has all
 //! counts since the start; each lost call has a line of its own. Nothing is repeated but what the service config says, and what
 //! has not been sent.
 
@@ -21,6 +22,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     time::interval,
 };
+use tonic::transport::Endpoint;
 
 use self::tally::Tally;
 
@@ -29,7 +31,7 @@ type Failure = Box<dyn Error + Send + Sync>;
 #[derive(Parser)]
 #[command(version, about)]
 struct Args {
-    /// What to call: employee=TARGET, student=TARGET, addressbook=TARGET, rest=HOST:PORT.
+    /// What to call: employee=TARGET, student=TARGET, addressbook=TARGET, rest=HOST:PORT, tonic=http://HOST:PORT.
     #[arg(required = true, value_name = "KIND=TARGET")]
     targets: Vec<String>,
     /// Callers for each target, one call at a time each.
@@ -80,6 +82,11 @@ fn start(kind: &str, target: &str, args: &Args, tally: &Tally) -> Result<(), Fai
     if kind == "rest" {
         let target: Arc<str> = target.into();
         workers.for_each(|_| drop(tokio::spawn(rest::work(Arc::clone(&target), tally.clone()))));
+        return Ok(());
+    }
+    if kind == "tonic" {
+        let channel = Endpoint::from_shared(target.to_owned())?.connect_lazy();
+        workers.for_each(|_| drop(tokio::spawn(records::employees(channel.clone(), tally.clone()))));
         return Ok(());
     }
     let channel = Channel::builder(target)?.service_config(&args.config)?.build();

@@ -1,6 +1,6 @@
 //! Employees and students: each record is created, read, changed, read, listed and deleted.
 
-use campus_client::Channel;
+use bytes::Bytes;
 use campus_proto::campus::{
     employee::v1::{
         CreateEmployeeRequest, DeleteEmployeeRequest, Employee, GetEmployeeRequest, ListEmployeesRequest,
@@ -11,7 +11,9 @@ use campus_proto::campus::{
         UpdateStudentRequest, student_service_client::StudentServiceClient,
     },
 };
+use hyper::body::Body as HttpBody;
 use prost_types::FieldMask;
+use tonic::{body::Body, client::GrpcService, codegen::StdError};
 use uuid::Uuid;
 
 use crate::tally::Tally;
@@ -21,7 +23,11 @@ macro_rules! worker {
      $create:ident $Create:ident, $get:ident $Get:ident, $update:ident $Update:ident, $list:ident $List:ident,
      $delete:ident $Delete:ident) => {
         $(#[$doc])*
-        pub(crate) async fn $work(channel: Channel, tally: Tally) {
+        pub(crate) async fn $work<C>(channel: C, tally: Tally)
+        where
+            C: GrpcService<Body, ResponseBody: HttpBody<Data = Bytes, Error: Into<StdError> + Send> + Send + 'static>,
+            C::Error: Into<StdError>,
+        {
             let mut client = $client::new(channel);
             loop {
                 let $id = format!("load-{}", Uuid::new_v4());
