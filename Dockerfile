@@ -1,8 +1,9 @@
 # An image for each program: --target employee, student, addressbook, gateway or cli. "make images" builds them all. The
-# target load is for deploy/e2e alone.
+# target load is for deploy/e2e alone; steady-rust and steady-go are the examples that never stop, for deploy/demo.
 #
 # The stage "bins" gives the folder that goes into them: the static programs and etc/. It is replaced by programs built before
-# with --build-context bins=FOLDER, which needs no base image; that is what .ci/images does.
+# with --build-context bins=FOLDER, which needs no base image; that is what .ci/images does. "bins-go" is the same for the one
+# that is written in Go.
 
 FROM docker.io/library/rust:1.95-alpine AS build
 RUN apk add --no-cache bash ca-certificates-bundle musl-dev python3
@@ -11,8 +12,17 @@ COPY . .
 ARG REVISION=""
 RUN CAMPUS_COMMIT=$REVISION .ci/static here /bins
 
+FROM docker.io/library/golang:1.25-alpine AS build-go
+WORKDIR /src/examples/steady-go
+COPY clients/go /src/clients/go
+COPY examples/steady-go /src/examples/steady-go
+RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w" -o /bins/campus-steady-go .
+
 FROM scratch AS bins
 COPY --from=build /bins/ /
+
+FROM scratch AS bins-go
+COPY --from=build-go /bins/ /
 
 FROM scratch AS base
 COPY --from=bins etc/ /etc/
@@ -65,3 +75,15 @@ LABEL org.opencontainers.image.title="campus-load" \
       org.opencontainers.image.description="Calls services at a steady pace and counts lost calls."
 COPY --from=bins campus-load campus-load.spdx.json /
 ENTRYPOINT ["/campus-load"]
+
+FROM base AS steady-rust
+LABEL org.opencontainers.image.title="campus-steady-rust" \
+      org.opencontainers.image.description="An example of a client that never stops, in Rust."
+COPY --from=bins campus-steady campus-steady.spdx.json /
+ENTRYPOINT ["/campus-steady"]
+
+FROM base AS steady-go
+LABEL org.opencontainers.image.title="campus-steady-go" \
+      org.opencontainers.image.description="An example of a client that never stops, in Go."
+COPY --from=bins-go campus-steady-go /
+ENTRYPOINT ["/campus-steady-go"]
