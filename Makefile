@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test charts charts-write images kind-up e2e vectors clients-generate fuzz conformance first-run lint deny advisories check bench golden tools clean
+.PHONY: help run build test charts charts-write images kind-up e2e vectors tour clients-generate fuzz conformance first-run lint deny advisories check bench golden tools clean
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 # Tests that leave something out say so in this file, a line each.
@@ -37,6 +37,7 @@ test: ## runs every test, then says what had to be left out
 	.ci/charts || failed="$$failed charts"; \
 	.ci/clients || failed="$$failed clients"; \
 	.ci/vectors || failed="$$failed vectors"; \
+	.ci/tour || failed="$$failed tour"; \
 	.ci/left-out list; \
 	[ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
 
@@ -50,7 +51,7 @@ charts-write: ## writes values, schemas and golden files of the charts anew; loo
 images: ## builds the image of each program and prints its size (BINS=FOLDER of static programs, ARCH=arm64)
 	.ci/images
 
-kind-up: ## everything on a kind cluster of this machine, with PostgreSQL and a collector
+kind-up: ## everything on a kind cluster of this machine, with PostgreSQL, a collector and clients that never stop
 	deploy/kind/up
 
 e2e: ## tests the charts on the cluster of KUBECONFIG; E2E_LOAD hands it images (deploy/e2e/run says more)
@@ -59,6 +60,9 @@ e2e: ## tests the charts on the cluster of KUBECONFIG; E2E_LOAD hands it images 
 
 vectors: ## runs the vectors in each language over TCP and TLS, and writes the table in docs/vectors.md
 	.ci/vectors --write
+
+tour: ## runs docs/tour.md as it stands in five languages, and the examples that never stop
+	.ci/tour
 
 clients-generate: ## generates the stubs of the Python and Go clients anew from proto/
 	clients/python/generate
