@@ -10,7 +10,7 @@ mod unary;
 use std::{path::PathBuf, time::Duration};
 
 use bytes::Bytes;
-use campus_client::{Channel, Tls};
+use campus_client::{Channel, PoolConfig, Tls};
 use tonic::Status;
 
 use crate::testing::{Payload, test_service_client::TestServiceClient};
@@ -101,7 +101,9 @@ impl Peer {
     fn channel(&self) -> Result<Channel, Failure> {
         let wrong = |why: String| Failure::Wrong(format!("{}:{}: {why}", self.host, self.port));
         let target = format!("dns:///{}:{}", self.host, self.port);
-        let mut builder = Channel::builder(&target).map_err(|error| wrong(error.to_string()))?;
+        // A machine that does all of this at once is slow to connect.
+        let pool = PoolConfig { connect_timeout: Duration::from_secs(10), ..PoolConfig::default() };
+        let mut builder = Channel::builder(&target).map_err(|error| wrong(error.to_string()))?.pool(pool);
         let name = self.name.as_deref().unwrap_or(&self.host);
         if self.encrypted {
             let mut tls = Tls::builder();

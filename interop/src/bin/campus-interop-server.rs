@@ -5,7 +5,9 @@
 use std::{error::Error, io::Write, net::Ipv4Addr, net::SocketAddr, path::PathBuf};
 
 use campus_chassis::{
-    AdminConfig, App, BuildInfo, CompressReplies, ServerConfig, TlsConfig, config::HumanDuration, signals,
+    AdminConfig, App, BuildInfo, CompressReplies, ServerConfig, TlsConfig,
+    config::{ByteSize, HumanDuration},
+    signals,
 };
 use clap::{ArgAction, Parser};
 
@@ -36,6 +38,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, args.port)).into(),
         compress_replies: CompressReplies::Accepted,
         drain_delay: HumanDuration::secs(0),
+        // concurrent_large_unary may have a thousand requests of 272 KB begun at once, on several connections.
+        max_buffered: ByteSize::mib(1024),
         tls: TlsConfig { certificate, key, ..TlsConfig::default() },
         ..ServerConfig::default()
     };
