@@ -19,6 +19,8 @@ def main() -> int:
     flags.add_argument("--use_tls", type=flag, default=False, nargs="?", const=True)
     flags.add_argument("--use_test_ca", type=flag, default=False, nargs="?", const=True)
     flags.add_argument("--ca_file", type=Path)
+    flags.add_argument("--soak_per_iteration_max_acceptable_latency_ms", type=int, default=1000, dest="latency")
+    flags.add_argument("--soak_overall_timeout_seconds", type=int, help="not looked at")
     args = flags.parse_args()
 
     target = f"{args.server_host}:{args.server_port}"
@@ -33,7 +35,7 @@ def main() -> int:
         return grpc.secure_channel(target, grpc.ssl_channel_credentials(authorities), options + named)
 
     try:
-        CASES[args.test_case](Peer(dial))
+        CASES[args.test_case](Peer(dial, args.latency / 1000))
     except (AssertionError, grpc.RpcError) as error:
         print(f"{args.test_case}: {error}", file=sys.stderr)
         return 1

@@ -6,7 +6,10 @@ use std::{iter, pin::Pin, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
-use tonic::{Code, Request, Response, Status, Streaming, metadata::MetadataMap};
+use tonic::{
+    Code, Request, Response, Status, Streaming,
+    metadata::{MetadataMap, MetadataValue},
+};
 
 pub use self::counted::Counted;
 use self::counted::Unpacked;
@@ -47,9 +50,10 @@ impl TestService for Cases {
         let asked = request.get_ref();
         wanted(asked.response_status.as_ref())?;
         unpacked(request.extensions().get(), iter::once(asked.expect_compressed))?;
-        let payload = payload(asked.response_size, asked.response_compressed)?;
+        let payload = payload(asked.response_size, None)?;
         let server_id = if asked.fill_server_id { std::process::id().to_string() } else { String::new() };
-        echo(request.metadata(), SimpleResponse { payload: Some(payload), server_id })
+        let is_packed = asked.response_compressed.is_some_and(|asked| asked.value);
+        echo(request.metadata(), is_packed, SimpleResponse { payload: Some(payload), server_id })
     }
 
     async fn streaming_output_call(
@@ -57,7 +61,8 @@ impl TestService for Cases {
         request: Request<StreamingOutputCallRequest>,
     ) -> Result<Response<Answers>, Status> {
         let (metadata, _, asked) = request.into_parts();
-        echo(&metadata, answers(asked))
+        let is_packed = asked.response_parameters.iter().any(|asked| asked.compressed.is_some_and(|asked| asked.value));
+        echo(&metadata, is_packed, answers(asked))
     }
 
     async fn streaming_input_call(
@@ -73,7 +78,7 @@ impl TestService for Cases {
         unpacked(told.get(), expected.into_iter())?;
         let aggregated_payload_size =
             size.try_into().map_err(|_| Status::out_of_range("the payloads are over 2 GiB together"))?;
-        echo(&metadata, StreamingInputCallResponse { aggregated_payload_size })
+        echo(&metadata, false, StreamingInputCallResponse { aggregated_payload_size })
     }
 
     async fn full_duplex_call(
@@ -82,13 +87,16 @@ impl TestService for Cases {
     ) -> Result<Response<Answers>, Status> {
         let (metadata, _, requests) = request.into_parts();
         let answers: Answers = Box::pin(requests.map_ok(answers).try_flatten());
-        echo(&metadata, answers)
+        echo(&metadata, false, answers)
     }
 }
 
-/// The answer, with the metadata that the caller wants back.
-fn echo<T>(given: &MetadataMap, message: T) -> Result<Response<T>, Status> {
+/// The answer, with the metadata that the caller wants back. The chassis may compress it only if `is_packed`.
+fn echo<T>(given: &MetadataMap, is_packed: bool, message: T) -> Result<Response<T>, Status> {
     let mut response = Response::new(message);
+    if !is_packed {
+        response.metadata_mut().insert("grpc-encoding", MetadataValue::from_static("identity"));
+    }
     if let Some(initial) = given.get(INITIAL) {
         response.metadata_mut().insert(INITIAL, initial.clone());
     }
@@ -132,8 +140,8 @@ async fn answer(asked: ResponseParameters) -> Result<StreamingOutputCallResponse
     Ok(StreamingOutputCallResponse { payload: Some(payload(asked.size, asked.compressed)?) })
 }
 
-/// So many zeros; or, where the answer is not to be compressed, what does not become smaller: then the chassis sends it as
-/// it is.
+/// So many zeros; or, for an answer that is not to be compressed among others that are, what does not become smaller: then
+/// the chassis sends it as it is.
 fn payload(size: i32, compressed: Option<BoolValue>) -> Result<Payload, Status> {
     let size = usize::try_from(size).map_err(|_| Status::invalid_argument(format!("no payload has {size} bytes")))?;
     let mut body = vec![0; size];
