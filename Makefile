@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test charts charts-write images kind-up e2e vectors tour clients-generate fuzz conformance first-run lint deny advisories check bench golden tools clean
+.PHONY: help run build test charts charts-write images kind-up e2e vectors tour interop clients-generate fuzz conformance first-run lint deny advisories check bench golden tools clean
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 # Tests that leave something out say so in this file, a line each.
@@ -38,6 +38,7 @@ test: ## runs every test, then says what had to be left out
 	.ci/clients || failed="$$failed clients"; \
 	.ci/vectors || failed="$$failed vectors"; \
 	.ci/tour || failed="$$failed tour"; \
+	.ci/interop || failed="$$failed interop"; \
 	.ci/left-out list; \
 	[ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
 
@@ -63,6 +64,9 @@ vectors: ## runs the vectors in each language over TCP and TLS, and writes the t
 
 tour: ## runs docs/tour.md as it stands in five languages, and the examples that never stop
 	.ci/tour
+
+interop: ## runs the official interop cases of gRPC against grpc-go and grpcio, both ways, and writes the table in docs/interop.md
+	.ci/interop --write
 
 clients-generate: ## generates the stubs of the Python and Go clients anew from proto/
 	clients/python/generate
@@ -107,7 +111,7 @@ golden: ## writes the golden files anew from what the programs say now; look at 
 	UPDATE_GOLDEN=1 cargo test --workspace --locked --no-fail-fast
 
 tools: ## installs what lint, deny and test use beside Rust, once for all checkouts
-	@for tool in buf cargo-deny cargo-machete grpcurl helm helm3 kubeconform rules-test schemathesis; do .ci/tool $$tool || exit; done
+	@for tool in buf cargo-deny cargo-machete grpcurl helm helm3 kubeconform rules-test schemathesis interop-go interop-python; do .ci/tool $$tool || exit; done
 	@clients/python/environment
 
 clean: ## removes what was built here; the tools stay

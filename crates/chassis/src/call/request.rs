@@ -63,6 +63,8 @@ pub struct RequestBody {
     next: Option<Bytes>,
     /// Counts what is begun, and what was put together and passed on last.
     held: Held,
+    /// Messages that were unpacked.
+    unpacked: u64,
 }
 
 impl RequestBody {
@@ -80,7 +82,14 @@ impl RequestBody {
             begun,
             next: None,
             held,
+            unpacked: 0,
         }
+    }
+
+    /// Messages passed on so far that their sender had compressed.
+    #[must_use]
+    pub fn unpacked_messages(&self) -> u64 {
+        self.unpacked
     }
 
     /// Takes what came; gives what can be passed on.
@@ -136,6 +145,7 @@ impl RequestBody {
             if let Some(mut prefix) = out.get_mut(start + 1..start + PREFIX) {
                 prefix.put_u32(size);
             }
+            self.unpacked += u64::from(packed);
             read += PREFIX + message.len();
             if out.len() >= PIECE {
                 break;
