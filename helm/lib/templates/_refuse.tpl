@@ -39,7 +39,7 @@
 {{- define "campus.refuse.records" -}}
 {{- $database := include "campus.database" . | fromYaml }}
 {{- if regexMatch "^[a-z]+://[^/@]*:[^/@]*@" (default "" $database.url) }}
-{{- fail (printf "%s: database.url holds a password, which everybody who may read the ConfigMap would see: put the URL into a Secret and set database.existingSecret" .Chart.Name) }}
+{{- fail (printf "%s: database.url holds a password, which everybody who may read pods would see: put the URL into a Secret and set database.existingSecret" .Chart.Name) }}
 {{- end }}
 {{- if and $database.url $database.existingSecret (not $database.passwordKey) }}
 {{- fail (printf "%s: database.url and database.existingSecret are both set: set database.passwordKey too, or leave one out" .Chart.Name) }}
