@@ -48,3 +48,7 @@ refuses employee "protocol" --set otel.protocol=http/json
 refuses employee "/otel/endpoint" --set otel.endpoint=collector:4318
 refuses employee "/otel/env" --set otel.env.PATH=/x
 refuses employee "digest" --set image.digest=sha256:12
+
+# Names of objects do not collide.
+refuses campus "employee and student would both be named x: set student.fullnameOverride" \
+  --set gateway.enabled=false,employee.fullnameOverride=x,student.fullnameOverride=x

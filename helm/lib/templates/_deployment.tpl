@@ -2,8 +2,8 @@
 {{- $keeps := include "campus.keeps" . }}
 {{- include "campus.head" (list . "apps/v1" "Deployment" (include "campus.fullname" .)) }}
 spec:
-  {{- if not .Values.autoscaling.enabled }}
-  replicas: {{ .Values.replicaCount }}
+  {{- with include "campus.replicas" . }}
+  replicas: {{ . }}
   {{- end }}
   revisionHistoryLimit: 3
   minReadySeconds: {{ .Values.minReadySeconds }}
