@@ -52,3 +52,13 @@ refuses employee "digest" --set image.digest=sha256:12
 # Names of objects do not collide.
 refuses campus "employee and student would both be named x: set student.fullnameOverride" \
   --set gateway.enabled=false,employee.fullnameOverride=x,student.fullnameOverride=x
+
+# TLS that only one side speaks, or that is only half set.
+refuses campus "employee.tls is on, but the gateway calls it without TLS: set gateway.backendTLS.enabled" \
+  --set employee.tls.enabled=true,employee.tls.existingSecret=s
+refuses campus "gateway.backendTLS is on, but employee speaks no TLS: set employee.tls.enabled" \
+  --set gateway.backendTLS.enabled=true,gateway.backendTLS.existingSecret=s
+refuses employee "tls.existingSecret is set, but nothing would use it: set tls.enabled" --set tls.existingSecret=s
+refuses gateway "backendTLS.existingSecret is set, but nothing would use it" --set backendTLS.existingSecret=s
+
+refuses employee "holds a password" --set 'database.url=postgres://me@host/db?sslmode=require&password=secret'

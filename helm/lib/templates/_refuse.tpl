@@ -27,6 +27,11 @@
 {{- end }}
 {{- end }}
 {{- end }}
+{{- range $block, $used := dict "tls" (include "campus.tls" .) "backendTLS" (include "campus.backendTLS" .) }}
+{{- if and (index $.Values $block | default dict).existingSecret (not $used) }}
+{{- fail (printf "%s: %s.existingSecret is set, but nothing would use it: set %s.enabled to true" $.Chart.Name $block $block) }}
+{{- end }}
+{{- end }}
 {{- range $route := list "grpcRoute" "httpRoute" }}
 {{- with index $.Values $route }}
 {{- if and .enabled (not .parentRefs) }}
@@ -38,7 +43,7 @@
 
 {{- define "campus.refuse.records" -}}
 {{- $database := include "campus.database" . | fromYaml }}
-{{- if regexMatch "^[a-z]+://[^/@]*:[^/@]*@" (default "" $database.url) }}
+{{- if regexMatch "^[a-z]+://[^/@]*:[^/@]*@|[?&](ssl)?password=" (default "" $database.url) }}
 {{- fail (printf "%s: database.url holds a password, which everybody who may read pods would see: put the URL into a Secret and set database.existingSecret" .Chart.Name) }}
 {{- end }}
 {{- if and $database.url $database.existingSecret (not $database.passwordKey) }}
