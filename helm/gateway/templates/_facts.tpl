@@ -6,7 +6,6 @@ portName: http
 appProtocol: http
 try:
   port: 8080
-  path: /v1/employees
 tests:
   # The admin port has health, which says whether every backend can be reached.
   - name: test
