@@ -75,7 +75,7 @@ NOTE {{ .Chart.Name }}: there is one pod, so that a lost node is an outage; set 
 {{- if and (eq .Facts.role "records") (not .Values.networkPolicy.enabled) (not (include "campus.tls" .)) }}
 NOTE {{ .Chart.Name }}: every pod of the cluster may call it; set {{ $at }}networkPolicy.enabled or {{ $at }}tls.enabled
 {{- end }}
-{{- $memory := include "campus.bytes" ((.Values.resources.limits).memory | default "1Ti") | int64 }}
+{{- $memory := include "campus.bytes" (((.Values.resources).limits).memory | default "1Ti") | int64 }}
 {{- $buffered := include "campus.bytes" ((.Values.settings.server).max_buffered | default "64MiB") | int64 }}
 {{- $queue := eq .Facts.role "records" | ternary (include "campus.bytes" "64MiB" | int64) 0 }}
 {{- if lt $memory (add $buffered $queue) }}
