@@ -49,13 +49,14 @@ charts: ## tests the Helm charts, without a cluster
 charts-write: ## writes values, schemas and golden files of the charts anew; look at the diff
 	.ci/charts golden
 
-images: ## builds the image of each program and prints its size (BINS=FOLDER of static programs, ARCH=arm64)
+images: ## builds the image of each program and prints its size (BINS=FOLDER of static programs, ARCH=arm64, NAMES=employee)
 	.ci/images
 
 kind-up: ## everything on a kind cluster of this machine, with PostgreSQL, a collector and clients that never stop
 	deploy/kind/up
 
 e2e: ## tests the charts on the cluster of KUBECONFIG; E2E_LOAD hands it images (deploy/e2e/run says more)
+	deploy/e2e/run check $(CASES)
 	NAMES="employee student addressbook gateway cli load" .ci/images
 	deploy/e2e/run $(CASES)
 

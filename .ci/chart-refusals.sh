@@ -4,7 +4,6 @@
 two="replicaCount is 2, but records in SQLite belong to one pod: set database.existingSecret"
 for chart in employee student addressbook; do refuses "$chart" "$two" --set replicaCount=2; done
 refuses employee "autoscaling.maxReplicas is 6, but records in SQLite" --set autoscaling.enabled=true
-refuses campus "employee: replicaCount is 2, but records in SQLite" --set employee.replicaCount=2
 refuses employee "minReplicas is 5, more than autoscaling.maxReplicas, 2" \
   --set autoscaling.enabled=true,autoscaling.minReplicas=5,autoscaling.maxReplicas=2,database.existingSecret=d
 refuses employee "set resources.requests.cpu" --set autoscaling.enabled=true,database.existingSecret=d,resources.requests.cpu=null
@@ -26,7 +25,7 @@ refuses campus "set gateway.backends.employee.target to dns:///staff-headless.ca
 refuses employee "there is no value replicas: use replicaCount" --set replicas=2
 refuses employee "there is no value env: use extraEnv" --set env.A=b
 refuses gateway "there is no value config: use settings" --set config.a=b
-refuses campus "employee: there is no value livenessProbe: use probes.liveness" --set employee.livenessProbe.periodSeconds=3
+refuses campus "employee: there is no value employee.livenessProbe: use probes.liveness" --set employee.livenessProbe.periodSeconds=3
 refuses employee "use drain.limitSeconds" --set terminationGracePeriodSeconds=60
 
 # Settings that the chart makes.
@@ -48,3 +47,41 @@ refuses employee "protocol" --set otel.protocol=http/json
 refuses employee "/otel/endpoint" --set otel.endpoint=collector:4318
 refuses employee "/otel/env" --set otel.env.PATH=/x
 refuses employee "digest" --set image.digest=sha256:12
+
+# Names of objects do not collide.
+refuses campus "employee and student would both be named x: set student.fullnameOverride" \
+  --set gateway.enabled=false,employee.fullnameOverride=x,student.fullnameOverride=x
+
+# TLS that only one side speaks, or that is only half set.
+refuses campus "employee.tls is on, but the gateway calls it without TLS: set gateway.backendTLS.enabled" \
+  --set employee.tls.enabled=true,employee.tls.existingSecret=s
+refuses campus "gateway.backendTLS is on, but employee speaks no TLS: set employee.tls.enabled" \
+  --set gateway.backendTLS.enabled=true,gateway.backendTLS.existingSecret=s
+refuses employee "tls.existingSecret is set, but nothing would use it: set tls.enabled" --set tls.existingSecret=s
+refuses gateway "backendTLS.existingSecret is set, but nothing would use it" --set backendTLS.existingSecret=s
+
+refuses employee "holds a password" --set 'database.url=postgres://me@host/db?sslmode=require&password=secret'
+
+# Within the umbrella a value is named by its path from there.
+refuses campus "employee.replicaCount is 2, but records in SQLite belong to one pod: set global.database.existingSecret" --set employee.replicaCount=2
+refuses campus "set employee.resources.requests.cpu" --set employee.autoscaling.enabled=true,global.database.existingSecret=d,employee.resources.requests.cpu=null
+refuses campus "employee.settings.server.listen is set by the chart" --set employee.settings.server.listen=x
+for name in replicaCount image database otel networkPolicy mutualTLS metrics ingress settings resources; do
+  refuses campus "there is no value $name: use " --set "$name.a=b"
+done
+refuses employee "use podDisruptionBudget.maxUnavailable" --set podDisruptionBudget.minAvailable=1
+refuses employee "use persistence.storageClassName" --set persistence.storageClass=fast
+refuses gateway "use tls.existingSecret" --set tls.secretName=s
+refuses employee "there is no value service.nodePort" --set service.nodePort=30000
+refuses employee "use settings.log.level" --set logLevel=debug
+# Names in global that are nearly ours.
+for name in databases Database otell imagePullSecret mutualTls clusterdomain; do
+  refuses campus "there is no value global.$name: use global." --set "global.$name.a=b"
+done
+# Nothing, where there has to be something.
+for name in settings tls; do refuses employee "$name is null, which takes its defaults away" --set "$name=null"; done
+refuses gateway "backends is null" --set backends=null
+refuses campus "gateway.backends is null" --set gateway.backends=null
+refuses gateway "no backend is enabled, and a gateway needs one" \
+  --set backends.employee.enabled=false,backends.student.enabled=false,backends.addressbook.enabled=false
+refuses gateway "/backends/employee/target" --set backends.employee.target=https://host

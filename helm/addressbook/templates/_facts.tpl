@@ -10,8 +10,8 @@ try:
   method: personguide.PersonGuide/ListPersons
   body: '{}'
 tests:
-  - name: channel
+  - name: channel-test
     args: [channel, --timeout, 30s]
-  - name: call
+  - name: test
     args: [person, route, "1", --timeout, 30s]
 {{- end }}

@@ -10,8 +10,8 @@ try:
   method: campus.employee.v1.EmployeeService/ListEmployees
   body: '{"page_size": 2}'
 tests:
-  - name: channel
+  - name: channel-test
     args: [channel, --timeout, 30s]
-  - name: call
+  - name: test
     args: [employee, list, --limit, "1", --timeout, 30s]
 {{- end }}

@@ -6,10 +6,9 @@ portName: http
 appProtocol: http
 try:
   port: 8080
-  path: /v1/employees
 tests:
   # The admin port has health, which says whether every backend can be reached.
-  - name: health
+  - name: test
     port: 9090
     args: [health, --timeout, 30s]
 {{- end }}

@@ -1,7 +1,7 @@
 {{/* Every object of a thin chart. The context is that of the chart, with what the chart says of itself in .Facts. */}}
 {{- define "campus.all" -}}
 {{- include "campus.refuse" . }}
-{{- $objects := list "serviceAccount" "configMap" "persistentVolumeClaim" "services" "deployment" "autoscaler"
+{{- $objects := list "serviceAccount" "persistentVolumeClaim" "services" "deployment" "autoscaler"
   "disruptionBudget" "networkPolicy" "certificates" "routes" "monitor" "rules" "test" "extra" }}
 {{- range $objects }}
 {{- with include (printf "campus.%s" .) $ | trim | trimPrefix "---" | trim }}
@@ -20,13 +20,6 @@
   {{- end }}
 automountServiceAccountToken: false
 {{- end }}
-{{- end }}
-
-{{- define "campus.configMap" -}}
-{{ include "campus.head" (list . "v1" "ConfigMap" (include "campus.fullname" .)) }}
-data:
-  campus.yaml: |
-    {{- include "campus.config" . | nindent 4 }}
 {{- end }}
 
 {{- define "campus.persistentVolumeClaim" -}}

@@ -94,13 +94,12 @@ dir: /var/lib/campus
 {{- add .Values.drain.preStopSeconds .Values.drain.delaySeconds .Values.drain.limitSeconds (mul 2 $flush) $telemetry 5 }}
 {{- end }}
 
-{{/* A duration of the settings in whole seconds, rounded up. */}}
+{{/* A duration of the settings (500ms, 20s, 1m30s, 0) in whole seconds, rounded up. */}}
 {{- define "campus.seconds" -}}
-{{- $text := toString . }}
-{{- $number := regexFind "^[0-9]+" $text | int }}
-{{- if hasSuffix "ms" $text }}{{ div (add $number 999) 1000 }}
-{{- else if hasSuffix "m" $text }}{{ mul $number 60 }}
-{{- else if hasSuffix "h" $text }}{{ mul $number 3600 }}
-{{- else }}{{ $number }}
+{{- $milliseconds := 0 }}
+{{- range regexFindAll "[0-9]+(ms|s|m|h)" (toString .) -1 }}
+{{- $unit := get (dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000) (regexFind "[a-z]+" .) }}
+{{- $milliseconds = add $milliseconds (mul (regexFind "[0-9]+" . | int64) $unit) }}
 {{- end }}
+{{- div (add $milliseconds 999) 1000 }}
 {{- end }}

@@ -2,8 +2,8 @@
 {{- $keeps := include "campus.keeps" . }}
 {{- include "campus.head" (list . "apps/v1" "Deployment" (include "campus.fullname" .)) }}
 spec:
-  {{- if not .Values.autoscaling.enabled }}
-  replicas: {{ .Values.replicaCount }}
+  {{- with include "campus.replicas" . }}
+  replicas: {{ . }}
   {{- end }}
   revisionHistoryLimit: 3
   minReadySeconds: {{ .Values.minReadySeconds }}
@@ -27,7 +27,9 @@ spec:
         {{- toYaml . | nindent 8 }}
         {{- end }}
       annotations:
-        checksum/config: {{ include "campus.config" . | sha256sum }}
+        # The file of settings. It belongs to the pod, so that no pod ever starts with those of another revision.
+        campus/config: |
+          {{- include "campus.config" . | nindent 10 }}
         {{- with .Values.podAnnotations }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
@@ -151,8 +153,11 @@ readinessProbe:
 
 {{- define "campus.volumes" -}}
 - name: config
-  configMap:
-    name: {{ include "campus.fullname" . }}
+  downwardAPI:
+    items:
+      - path: campus.yaml
+        fieldRef:
+          fieldPath: metadata.annotations['campus/config']
 {{- $keeps := include "campus.keeps" . }}
 {{- if eq $keeps "volume" }}
 - name: data

@@ -1,12 +1,13 @@
-{{/* The name of a chart's objects in a release: dict "release" "name". Leaves room for -headless. */}}
+{{/* The name of a chart's objects in a release: dict "release" "name". It ends with the chart's, whole, so that no two
+     charts share it, and leaves room for -headless: 63 - 9. */}}
 {{- define "campus.nameIn" -}}
-{{- if contains .name .release }}{{ .release | trunc 54 | trimSuffix "-" }}
-{{- else }}{{ printf "%s-%s" .release .name | trunc 54 | trimSuffix "-" }}
+{{- if hasSuffix (printf "-%s" .name) (printf "-%s" .release) }}{{ .release }}
+{{- else }}{{ printf "%s-%s" (.release | trunc (sub 53 (len .name) | int) | trimSuffix "-") .name }}
 {{- end }}
 {{- end }}
 
 {{- define "campus.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 54 | trimSuffix "-" }}
+{{- default .Chart.Name .Values.nameOverride | trunc 43 | trimSuffix "-" }}
 {{- end }}
 
 {{- define "campus.fullname" -}}

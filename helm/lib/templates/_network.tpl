@@ -58,14 +58,14 @@ spec:
 {{- if eq (include "campus.keeps" .) "postgres" }}
 {{- $database := include "campus.database" . | fromYaml }}
 # The database.
-{{ include "campus.peer" (list . (urlParse (default "" $database.url)).host (toString $database.port)) | trim }}
+{{ include "campus.peers" (list . (regexFind "://[^/?#]*" (default "" $database.url) | trimPrefix "://" | splitList "@" | last) (toString $database.port)) | trim }}
 {{- end }}
 {{- range $name, $backend := .Values.backends }}
 {{- if and $backend (ne $backend.enabled false) }}
 {{- $host := regexReplaceAll "^.*/" (default "" $backend.target) "" }}
 # {{ $name }}
 {{- if $host }}
-{{ include "campus.peer" (list $ $host "50051") | trim }}
+{{ include "campus.peers" (list $ $host "50051") | trim }}
 {{- else }}
 - ports:
     - port: 50051
@@ -76,6 +76,14 @@ spec:
           app.kubernetes.io/part-of: campus
 {{- end }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The same for several, with commas between them. */}}
+{{- define "campus.peers" -}}
+{{- $ := index . 0 }}{{ $port := index . 2 }}
+{{- range splitList "," (index . 1) }}
+{{ include "campus.peer" (list $ . $port) | trim }}
 {{- end }}
 {{- end }}
 

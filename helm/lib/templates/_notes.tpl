@@ -35,9 +35,27 @@ From this machine:
 From within the cluster, balanced over every ready pod:
   {{ include "campus.target" . }}
 {{- else }}
-  curl {{ if include "campus.tls" . }}-k https://{{ end }}localhost:{{ $local }}{{ .Facts.try.path }}
+  {{- $flags := "" }}
+  {{- with include "campus.tls" . }}
+  {{- $flags = "-k https://" }}
+  {{- if $.Values.tls.mutual }}
+  {{- $flags = "--cert tls.crt --key tls.key -k https://" }}
+  # With tls.crt and tls.key of a client that ca.crt in the Secret {{ . }} has signed:
+  {{- end }}
+  {{- end }}
+  curl {{ $flags }}localhost:{{ $local }}{{ include "campus.notes.path" . }}
   Every method can be tried at http{{ if include "campus.tls" . }}s{{ end }}://localhost:{{ $local }}/
 {{- end }}
+{{- end }}
+
+{{/* A path of REST that a backend answers. */}}
+{{- define "campus.notes.path" -}}
+{{- $paths := dict "employee" "/v1/employees" "student" "/v1/students" }}
+{{- $path := "/" }}
+{{- range $name, $backend := .Values.backends }}
+{{- if and $backend (ne $backend.enabled false) (eq $path "/") }}{{ $path = get $paths $name | default "/" }}{{ end }}
+{{- end }}
+{{- $path }}
 {{- end }}
 
 {{/* A line each. Within another chart a value is named by its path from there. */}}
@@ -57,7 +75,32 @@ NOTE {{ .Chart.Name }}: there is one pod, so that a lost node is an outage; set 
 {{- if and (eq .Facts.role "records") (not .Values.networkPolicy.enabled) (not (include "campus.tls" .)) }}
 NOTE {{ .Chart.Name }}: every pod of the cluster may call it; set {{ $at }}networkPolicy.enabled or {{ $at }}tls.enabled
 {{- end }}
+{{- $memory := include "campus.bytes" (((.Values.resources).limits).memory | default "1Ti") | int64 }}
+{{- $buffered := include "campus.bytes" ((.Values.settings.server).max_buffered | default "64MiB") | int64 }}
+{{- $queue := eq .Facts.role "records" | ternary (include "campus.bytes" "64MiB" | int64) 0 }}
+{{- if lt $memory (add $buffered $queue) }}
+WARNING {{ .Chart.Name }}: a pod may be killed for want of memory; set {{ $at }}resources.limits.memory to more than {{ div (add $buffered $queue) 1048576 }}Mi, or {{ $at }}settings.server.max_buffered to less
+{{- end }}
+{{- if and .Values.metrics.prometheusRule.enabled (not .Values.metrics.serviceMonitor.enabled) }}
+NOTE {{ .Chart.Name }}: its alerts count on the job of its ServiceMonitor, and without one CampusDown fires; set {{ $at }}metrics.serviceMonitor.enabled
+{{- end }}
+{{- if and .Chart.IsRoot (eq .Facts.role "gateway") }}
+{{- $missing := list }}
+{{- range $name, $backend := .Values.backends }}
+{{- if and $backend (ne $backend.enabled false) (not $backend.target) }}{{ $missing = append $missing $name }}{{ end }}
+{{- end }}
+{{- with $missing }}
+NOTE {{ $.Chart.Name }}: it is ready once these releases are, in this namespace: {{ join ", " . }}; else set backends.NAME.target, or .enabled to false
+{{- end }}
+{{- end }}
 {{- if and .Values.networkPolicy.enabled .Values.metrics.serviceMonitor.enabled (not .Values.networkPolicy.metricsFrom) }}
 WARNING {{ .Chart.Name }}: its NetworkPolicy keeps Prometheus out; set {{ $at }}networkPolicy.metricsFrom
 {{- end }}
+{{- end }}
+
+{{/* A size of the settings (64MiB) or of Kubernetes (256Mi) in bytes. */}}
+{{- define "campus.bytes" -}}
+{{- $text := toString . | trimSuffix "B" }}
+{{- $unit := get (dict "" 1 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "k" 1000 "M" 1000000 "G" 1000000000 "T" 1000000000000) (regexFind "[A-Za-z]+$" $text) }}
+{{- mulf (regexFind "^[0-9.]+" $text | float64) (default 1 $unit) | int64 }}
 {{- end }}

@@ -1,11 +1,15 @@
-{{/* "helm test": our own command-line tool, by the name that clients use. */}}
+{{/* "helm test": our own command-line tool, by the name that clients use. A pod for each call: Helm 3 reads the log only of
+     a pod with one container. */}}
 {{- define "campus.test" -}}
 {{- if .Values.test.enabled }}
 {{- $tls := eq .Facts.role "records" | ternary (include "campus.tls" .) "" }}
+{{- range $test := .Facts.tests }}
+{{- with $ }}
+---
 apiVersion: v1
 kind: Pod
 metadata:
-  name: {{ include "campus.fullname" . }}-test
+  name: {{ include "campus.fullname" . }}-{{ $test.name }}
   namespace: {{ .Release.Namespace }}
   # Not those that the Services select.
   labels:
@@ -27,15 +31,14 @@ spec:
   securityContext:
     {{- toYaml .Values.podSecurityContext | nindent 4 }}
   containers:
-    {{- range .Facts.tests }}
-    - name: {{ .name }}
+    - name: {{ $test.name }}
       image: {{ include "campus.image" (list $ $.Values.test.image) }}
       imagePullPolicy: {{ include "campus.pullPolicy" $ }}
-      args: {{ toJson .args }}
+      args: {{ toJson $test.args }}
       env:
         - name: CAMPUS_SERVER
-          value: {{ include "campus.target" $ | replace (printf ":%d" (int $.Facts.port)) (printf ":%d" (int (default $.Facts.port .port))) }}
-        {{- if and $tls (not .port) }}
+          value: {{ include "campus.target" $ | replace (printf ":%d" (int $.Facts.port)) (printf ":%d" (int (default $.Facts.port $test.port))) }}
+        {{- if and $tls (not $test.port) }}
         {{- range $name, $file := dict "CAMPUS_TLS_CA" "ca.crt" "CAMPUS_TLS_CERT" "tls.crt" "CAMPUS_TLS_KEY" "tls.key" }}
         - name: {{ $name }}
           value: /etc/campus-tls/{{ $file }}
@@ -53,7 +56,6 @@ spec:
           mountPath: /etc/campus-tls
           readOnly: true
       {{- end }}
-    {{- end }}
   {{- with $tls }}
   volumes:
     - name: tls
@@ -69,5 +71,7 @@ spec:
   nodeSelector:
     {{- toYaml . | nindent 4 }}
   {{- end }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}

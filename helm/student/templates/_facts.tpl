@@ -10,8 +10,8 @@ try:
   method: campus.student.v1.StudentService/ListStudents
   body: '{"page_size": 2}'
 tests:
-  - name: channel
+  - name: channel-test
     args: [channel, --timeout, 30s]
-  - name: call
+  - name: test
     args: [student, list, --limit, "1", --timeout, 30s]
 {{- end }}
