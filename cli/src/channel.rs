@@ -24,6 +24,8 @@ use crate::{
 const LIMIT: Duration = Duration::from_secs(5);
 /// Who takes longer than this is named.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// A connection may take as long as all of it may; why it failed is known a little later.
+const TOLD: Duration = Duration::from_millis(250);
 /// As many servers are named in a line.
 const NAMED: usize = 5;
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -94,8 +96,8 @@ async fn settle(channel: &Channel, until: Instant, limit: Duration) {
         let is_settled = dump.resolver.lookups > 0 || dump.resolver.confirmed_seconds_ago.is_some();
         let open = dump.endpoints.iter().filter(|it| matches!(it.phase, Phase::Idle | Phase::Connecting));
         let open: Vec<_> = open.map(|endpoint| endpoint.address.as_str()).collect();
-        let left = until.saturating_duration_since(Instant::now());
-        let is_over = left.is_zero() || (dump.state == State::Ready && left <= limit / 2);
+        let now = Instant::now();
+        let is_over = now >= until + TOLD || (dump.state == State::Ready && now + limit / 2 >= until);
         if is_settled && open.is_empty() || is_over {
             return;
         }
