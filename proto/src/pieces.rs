@@ -12,34 +12,54 @@ const RECORD: u32 = 1;
 
 /// The request with its record in one piece. What is no message stays as it is.
 pub(crate) fn joined(request: Bytes) -> Bytes {
-    match split(&request) {
-        Ok((pieces, others)) if pieces.len() > 1 => {
-            let mut whole = others;
-            encoding::bytes::encode(RECORD, &pieces.concat(), &mut whole);
-            whole.into()
-        }
-        _ => request,
+    // Nearly every request has one piece, and is only looked at.
+    match fields(&request).filter(|field| matches!(field, Ok(Field::Piece(_)))).count() {
+        0 | 1 => request,
+        _ => merged(&request).map_or(request, Bytes::from),
     }
 }
 
-/// The pieces of the record, and all other fields as they are.
-fn split(request: &[u8]) -> Result<(Vec<&[u8]>, Vec<u8>), DecodeError> {
-    let (mut pieces, mut others, mut rest) = (Vec::new(), Vec::new(), request);
-    while rest.has_remaining() {
-        let field = rest;
-        let (number, kind) = encoding::decode_key(&mut rest)?;
-        let value = rest;
-        encoding::skip_field(kind, number, &mut rest, DecodeContext::default())?;
-        let all_but_rest = |bytes: &'_ [u8]| bytes.len() - rest.len();
-        if number == RECORD && kind == WireType::LengthDelimited {
-            let mut piece = value.get(..all_but_rest(value)).unwrap_or_default();
-            encoding::decode_varint(&mut piece)?;
-            pieces.push(piece);
-        } else {
-            others.extend_from_slice(field.get(..all_but_rest(field)).unwrap_or_default());
+fn merged(request: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let (mut record, mut whole) = (Vec::new(), Vec::new());
+    for field in fields(request) {
+        match field? {
+            Field::Piece(bytes) => record.extend_from_slice(bytes),
+            Field::Other(bytes) => whole.extend_from_slice(bytes),
         }
     }
-    Ok((pieces, others))
+    encoding::bytes::encode(RECORD, &record, &mut whole);
+    Ok(whole)
+}
+
+enum Field<'a> {
+    /// A piece of the record, without its key and length.
+    Piece(&'a [u8]),
+    /// Another field as it is.
+    Other(&'a [u8]),
+}
+
+/// The fields in their order, up to the first that cannot be read.
+fn fields(mut rest: &[u8]) -> impl Iterator<Item = Result<Field<'_>, DecodeError>> {
+    let mut is_broken = false;
+    std::iter::from_fn(move || {
+        let field = (rest.has_remaining() && !is_broken).then(|| next(&mut rest));
+        is_broken = matches!(field, Some(Err(_)));
+        field
+    })
+}
+
+fn next<'a>(rest: &mut &'a [u8]) -> Result<Field<'a>, DecodeError> {
+    let field = *rest;
+    let (number, kind) = encoding::decode_key(rest)?;
+    let value = *rest;
+    encoding::skip_field(kind, number, rest, DecodeContext::default())?;
+    let all_but_rest = |bytes: &'a [u8]| bytes.get(..bytes.len() - rest.len()).unwrap_or_default();
+    if number != RECORD || kind != WireType::LengthDelimited {
+        return Ok(Field::Other(all_but_rest(field)));
+    }
+    let mut piece = all_but_rest(value);
+    encoding::decode_varint(&mut piece)?;
+    Ok(Field::Piece(piece))
 }
 
 #[cfg(test)]

@@ -767,8 +767,8 @@ type ListStudentsRequest struct {
 	// Empty means all.
 	Filter string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
 	// Order, as a comma-separated list of fields, each with an optional ` desc`,
-	// for example `region, family_name desc`. Ties, and an empty order, are
-	// resolved by key order.
+	// for example `region, family_name desc`. Ties go by name, in the
+	// direction of the last field; an empty order is that by name.
 	OrderBy string `protobuf:"bytes,4,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	// Fields to return, for example `name,family_name`. Empty or `*` means all;
 	// an unknown field is `INVALID_ARGUMENT`.

@@ -266,8 +266,8 @@ class ListEmployeesRequest(_message.Message):
     """
     order_by: _builtins.str
     """Order, as a comma-separated list of fields, each with an optional ` desc`,
-    for example `family_name, hire_date desc`. Ties, and an empty order, are
-    resolved by key order.
+    for example `family_name, hire_date desc`. Ties go by name, in the
+    direction of the last field; an empty order is that by name.
     """
     @_builtins.property
     def read_mask(self) -> _field_mask_pb2.FieldMask:

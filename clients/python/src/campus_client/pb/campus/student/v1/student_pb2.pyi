@@ -398,8 +398,8 @@ class ListStudentsRequest(_message.Message):
     """
     order_by: _builtins.str
     """Order, as a comma-separated list of fields, each with an optional ` desc`,
-    for example `region, family_name desc`. Ties, and an empty order, are
-    resolved by key order.
+    for example `region, family_name desc`. Ties go by name, in the
+    direction of the last field; an empty order is that by name.
     """
     @_builtins.property
     def read_mask(self) -> _field_mask_pb2.FieldMask:
