@@ -50,9 +50,9 @@ spec:
 {{- end }}
 {{- end }}
 
-{{/* With autoscaling: what runs now. Without a word, Kubernetes would go back to 1 when autoscaling is turned on. Nothing for
-     a first installation, where the cluster cannot be asked, and once the autoscaler owns the field: a rollback to a number
-     that Helm 4 had applied would be a conflict. */}}
+{{/* With autoscaling: what runs now, within the limits. Without a word, Kubernetes would go back to 1 when autoscaling is
+     turned on. Nothing for a first installation, where the cluster cannot be asked, and once the autoscaler owns the field: a
+     rollback to a number that Helm 4 had applied would be a conflict. */}}
 {{- define "campus.replicas" -}}
 {{- if .Values.autoscaling.enabled }}
 {{- with lookup "apps/v1" "Deployment" .Release.Namespace (include "campus.fullname" .) }}
@@ -60,7 +60,7 @@ spec:
 {{- range .metadata.managedFields }}
 {{- if and (eq .manager "helm") (eq .operation "Apply") }}{{ $silent = not (hasKey (index .fieldsV1 "f:spec") "f:replicas") }}{{ end }}
 {{- end }}
-{{- if not $silent }}{{ .spec.replicas }}{{ end }}
+{{- if not $silent }}{{ .spec.replicas | max $.Values.autoscaling.minReplicas | min $.Values.autoscaling.maxReplicas }}{{ end }}
 {{- end }}
 {{- else }}{{ .Values.replicaCount }}
 {{- end }}
