@@ -178,6 +178,8 @@ impl Table {
     fn purpose(&self, head: &request::Parts) -> (Option<usize>, Purpose) {
         match self.find(head) {
             Ok(Purpose::Call(route, bound)) => (Some(route), Purpose::Call(route, bound)),
+            // They stand behind the methods, see `WebService::routes`.
+            Ok(Purpose::Page(page)) => (Some(self.routes.all().len() + page), Purpose::Page(page)),
             Ok(other) => (None, other),
             Err((route, fault)) => (route, Purpose::Lost(fault)),
         }
@@ -325,7 +327,8 @@ impl WebService for Gateway {
             method: route.verb.as_ref().map_or("_OTHER", Method::as_str).to_owned(),
             path: route.template.to_owned(),
         };
-        self.table.routes.all().iter().map(named).collect()
+        let page = |path: &str| WebRoute { method: Method::GET.to_string(), path: path.to_owned() };
+        self.table.routes.all().iter().map(named).chain(self.table.pages.paths().map(page)).collect()
     }
 
     fn call(

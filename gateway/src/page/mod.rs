@@ -51,6 +51,11 @@ impl Pages {
         ])
     }
 
+    /// Of every page, in the order of their places.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|page| page.path)
+    }
+
     /// The place of a page.
     pub(crate) fn find(&self, path: &str) -> Option<usize> {
         self.0.iter().position(|page| page.path == path)

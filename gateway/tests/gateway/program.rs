@@ -53,8 +53,11 @@ async fn a_gateway_of_its_own_serves_what_its_backend_has_and_stops_when_told() 
     let read = client.get("/v1/employees/ada").await;
     assert_eq!((read.code.as_u16(), read.value()["givenName"].as_str()), (200, Some("Ada")));
     ready(&gateway).await;
-    let labels = r#"{http_request_method="GET",http_route="/v1/{name=employees/*}",http_response_status_code="200"}"#;
-    assert_eq!(metric(gateway.admin, &format!("http_server_requests_total{labels}")).await, 1.0);
+    assert_eq!(client.get("/openapi.yaml").await.code, 200);
+    for route in ["/v1/{name=employees/*}", "/openapi.yaml"] {
+        let labels = format!(r#"{{http_request_method="GET",http_route="{route}",http_response_status_code="200"}}"#);
+        assert_eq!(metric(gateway.admin, &format!("http_server_requests_total{labels}")).await, 1.0);
+    }
     drop(client);
     let ended = gateway.stop();
     assert_eq!(ended.status.code(), Some(0), "{:?}", ended.log);
