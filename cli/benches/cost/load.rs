@@ -60,6 +60,15 @@ pub(crate) async fn fill(server: &Server, records: usize) -> Result<()> {
     import(server, 1, records).await.map(|_| ())
 }
 
+/// Writes these records over one stream.
+pub(crate) async fn write(server: &Server, records: impl Iterator<Item = Employee>) -> Result<()> {
+    let messages: Vec<Buffer> =
+        records.map(|employee| framed(&ImportEmployeesRequest { employee: Some(employee) })).collect();
+    // Several messages a frame, as a busy client writes them.
+    let chunks: Vec<Buffer> = messages.chunks(64).map(|some| some.concat().into()).collect();
+    call(&connect(server).await?, "ImportEmployees", chunks).await
+}
+
 fn get() -> Buffer {
     framed(&GetEmployeeRequest { name: "employees/e0-100".to_owned(), ..Default::default() })
 }
@@ -68,7 +77,7 @@ fn list() -> Buffer {
     framed(&ListEmployeesRequest { page_size: 50, ..Default::default() })
 }
 
-fn framed(message: &impl Message) -> Buffer {
+pub(crate) fn framed(message: &impl Message) -> Buffer {
     let mut buffer = BytesMut::with_capacity(256);
     buffer.put_u8(0);
     buffer.put_u32(u32::try_from(message.encoded_len()).unwrap_or(u32::MAX));
@@ -76,7 +85,7 @@ fn framed(message: &impl Message) -> Buffer {
     buffer.freeze()
 }
 
-async fn connect(server: &Server) -> Result<SendRequest<Buffer>> {
+pub(crate) async fn connect(server: &Server) -> Result<SendRequest<Buffer>> {
     let mut builder = h2::client::Builder::new();
     builder.initial_window_size(1 << 20).initial_connection_window_size(1 << 24);
     let (requests, connection) = builder.handshake(server.way.connect().await?).await?;
@@ -126,30 +135,25 @@ async fn connections(server: &Server, at_once: usize, each: usize) -> Result<usi
 /// Each stream brings records of its own, which differ from the last time.
 async fn import(server: &Server, streams: usize, records: usize) -> Result<usize> {
     let stamp = fastrand::u32(..);
-    let mut places = Vec::new();
-    for stream in 0..streams {
-        let requests = connect(server).await?;
-        let messages = (0..records).map(move |n| {
-            framed(&ImportEmployeesRequest {
-                employee: Some(Employee {
-                    name: format!("employees/e{stream}-{n}"),
-                    given_name: format!("Given {stamp}"),
-                    family_name: "Family".to_owned(),
-                    email: format!("e{stream}.{n}.{stamp}@example.com"),
-                    ..Default::default()
-                }),
-            })
+    let places = (0..streams).map(|stream| {
+        let employees = (0..records).map(move |n| Employee {
+            name: format!("employees/e{stream}-{n}"),
+            given_name: format!("Given {stamp}"),
+            family_name: "Family".to_owned(),
+            email: format!("e{stream}.{n}.{stamp}@example.com"),
+            ..Default::default()
         });
-        // Several messages a frame, as a busy client writes them.
-        let messages: Vec<Buffer> = messages.collect();
-        let chunks: Vec<Buffer> = messages.chunks(64).map(|some| some.concat().into()).collect();
-        places.push(async move { call(&requests, "ImportEmployees", chunks).await });
-    }
+        write(server, employees)
+    });
     futures_util::future::try_join_all(places).await?;
     Ok(streams * records)
 }
 
-async fn call(requests: &SendRequest<Buffer>, method: &str, parts: impl IntoIterator<Item = Buffer>) -> Result<()> {
+pub(crate) async fn call(
+    requests: &SendRequest<Buffer>,
+    method: &str,
+    parts: impl IntoIterator<Item = Buffer>,
+) -> Result<()> {
     let mut requests = requests.clone().ready().await?;
     let head = Request::post(format!("http://localhost/campus.employee.v1.EmployeeService/{method}"))
         .header("content-type", "application/grpc")

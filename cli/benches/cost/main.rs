@@ -1,12 +1,15 @@
-//! What telemetry, transports and databases cost a whole server, in CPU of the server's process, as ratios within one run.
-//! `cargo bench -p campus --bench cost [-- SCENE] [ROUNDS]`, scenes: telemetry, collectors, transports, within,
-//! databases.
+//! What telemetry, transports, databases and forms of an answer cost a whole server, in CPU of the server's process, as
+//! ratios within one run. `cargo bench -p campus --bench cost [-- SCENE] [ROUNDS]`, scenes: telemetry, collectors,
+//! transports, within, forms, databases.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 mod collector;
+mod form;
+mod forms;
 mod load;
 mod server;
 mod way;
+mod wire;
 
 use std::{error::Error, io::Write};
 
@@ -44,6 +47,9 @@ fn main() -> Result<()> {
         if wanted("transports") {
             let loads = [Load::Get, Load::List, Load::Connect];
             compare("transports", &Variant::transports()?, &loads, rounds).await?;
+        }
+        if wanted("forms") {
+            forms::compare(rounds).await?;
         }
         if wanted("databases") {
             match std::env::var("CAMPUS_TEST_POSTGRES_URL") {

@@ -55,6 +55,11 @@ impl Variant {
         std::iter::once(Self::new("off", &[])).chain(kinds.iter().map(with)).collect()
     }
 
+    /// Answers are compressed for those who take them so.
+    pub(crate) fn compressing() -> Self {
+        Self::new("forms", &[("CAMPUS__SERVER__COMPRESS_REPLIES", "accepted")])
+    }
+
     /// Every way to a server in this process.
     pub(crate) fn within() -> Vec<Self> {
         let here = |name, way| Self { is_here: true, way, ..Self::new(name, &[]) };
@@ -87,6 +92,8 @@ impl Variant {
 pub(crate) struct Server {
     pub(crate) name: String,
     pub(crate) way: Way,
+    /// Where a process of its own answers REST.
+    pub(crate) rest: Option<SocketAddr>,
     process: Process,
     _dir: TempDir,
 }
@@ -115,7 +122,13 @@ impl Server {
             });
         });
         let way = (variant.way)(campus.grpc, dir.path());
-        Ok(Self { name: variant.name.clone(), way, process: Process::Here { _campus: Box::new(campus) }, _dir: dir })
+        Ok(Self {
+            name: variant.name.clone(),
+            way,
+            rest: None,
+            process: Process::Here { _campus: Box::new(campus) },
+            _dir: dir,
+        })
     }
 
     fn child(variant: &Variant) -> Result<Self> {
@@ -138,12 +151,12 @@ impl Server {
             .env("CAMPUS__REST__LISTEN", "127.0.0.1:0")
             .env("CAMPUS__SERVER__DRAIN_DELAY", "0s");
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
-        let addr = listening(&mut child)?;
+        let (addr, rest) = listening(&mut child)?;
         let mut way = (variant.way)(addr, dir.path());
         if let (Way::Tcp(addr), Some(authority)) = (&way, &variant.authority) {
             way = Way::tls(*addr, authority)?;
         }
-        Ok(Self { name: variant.name.clone(), way, process: Process::Child(child), _dir: dir })
+        Ok(Self { name: variant.name.clone(), way, rest: Some(rest), process: Process::Child(child), _dir: dir })
     }
 
     /// Time that all threads of the server's process were on a CPU, in microseconds.
@@ -171,15 +184,18 @@ impl Drop for Server {
     }
 }
 
-/// The address in the line that says so; what the server logs afterwards is read and dropped.
-fn listening(child: &mut Child) -> Result<SocketAddr> {
+/// The addresses of gRPC and REST, in the line that says so; what the server logs afterwards is read and dropped.
+fn listening(child: &mut Child) -> Result<(SocketAddr, SocketAddr)> {
     let mut lines = BufReader::new(child.stderr.take().ok_or("no stderr")?).lines();
     let mut last = String::new();
     while let Some(Ok(line)) = lines.next() {
-        let address = line.split("\"grpc.address\":\"").nth(1).and_then(|rest| rest.split(['"', ',']).next());
-        if let Some(address) = address.and_then(|text| text.parse().ok()) {
+        let address = |name: &str| {
+            let text = line.split(&format!("\"{name}\":\"")).nth(1)?.split(['"', ',']).next()?;
+            text.parse().ok()
+        };
+        if let (Some(grpc), Some(rest)) = (address("grpc.address"), address("web.address")) {
             std::thread::spawn(move || lines.for_each(drop));
-            return Ok(address);
+            return Ok((grpc, rest));
         }
         last = line;
     }
