@@ -48,6 +48,21 @@ refuses employee "/otel/endpoint" --set otel.endpoint=collector:4318
 refuses employee "/otel/env" --set otel.env.PATH=/x
 refuses employee "digest" --set image.digest=sha256:12
 
+# What is there already, and what is no name.
+refuses employee "employee: extraEnv has POD_NAME, which is there already: use another name" --set 'extraEnv[0].name=POD_NAME,extraEnv[0].value=x'
+refuses employee "extraEnv has OTEL_SERVICE_NAME, which is there already: use otel" \
+  --set 'otel.endpoint=http://c:4318,extraEnv[0].name=OTEL_SERVICE_NAME,extraEnv[0].value=x'
+refuses employee "extraEnv has A, which is there already" --set 'extraEnv[0].name=A,extraEnv[1].name=A'
+refuses employee "extraVolumes has tmp, which is there already" --set 'extraVolumes[0].name=tmp'
+refuses campus "employee: employee.commonLabels has app.kubernetes.io/part-of, which the chart sets itself" \
+  --set 'employee.commonLabels.app\.kubernetes\.io/part-of=shop'
+refuses gateway "podLabels has app.kubernetes.io/name" --set 'podLabels.app\.kubernetes\.io/name=x'
+refuses employee "/podAnnotations/scrape" --set podAnnotations.scrape=true
+refuses employee "/fullnameOverride" --set fullnameOverride=Bad_Name
+refuses employee "/image/repository" --set image.repository=UPPER/x
+refuses employee "/resources/limits/memory" --set resources.limits.memory=abc
+refuses campus "nothing is enabled" --set employee.enabled=false,student.enabled=false,addressbook.enabled=false,gateway.enabled=false
+
 # Names of objects do not collide.
 refuses campus "employee and student would both be named x: set student.fullnameOverride" \
   --set gateway.enabled=false,employee.fullnameOverride=x,student.fullnameOverride=x

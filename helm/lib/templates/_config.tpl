@@ -57,7 +57,7 @@ url: {{ . | quote }}
 password_file: /etc/campus-database/{{ $database.passwordKey }}
 {{- end }}
 {{- with $database.schema }}
-schema: {{ . }}
+schema: {{ . | quote }}
 {{- end }}
 {{- else }}
 dir: /var/lib/campus

@@ -152,6 +152,13 @@ readinessProbe:
 {{- end }}
 
 {{- define "campus.volumes" -}}
+{{- include "campus.volumes.own" . }}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "campus.volumes.own" -}}
 - name: config
   downwardAPI:
     items:
@@ -201,8 +208,5 @@ readinessProbe:
   configMap:
     name: {{ .existingConfigMap }}
 {{- end }}
-{{- end }}
-{{- with .Values.extraVolumes }}
-{{ toYaml . }}
 {{- end }}
 {{- end }}

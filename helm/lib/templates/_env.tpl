@@ -1,5 +1,12 @@
 {{/* What a pod is told of itself comes first, so that later variables may refer to it. */}}
 {{- define "campus.env" -}}
+{{- include "campus.env.own" . }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "campus.env.own" -}}
 {{- range $name, $path := dict "POD_NAME" "metadata.name" "POD_NAMESPACE" "metadata.namespace" "POD_UID" "metadata.uid" "NODE_NAME" "spec.nodeName" }}
 - name: {{ $name }}
   valueFrom:
@@ -21,9 +28,6 @@
 {{- end }}
 {{- end }}
 {{- include "campus.env.otel" . }}
-{{- with .Values.extraEnv }}
-{{ toYaml . }}
-{{- end }}
 {{- end }}
 
 {{- define "campus.env.otel" -}}

@@ -82,7 +82,7 @@ metadata:
 {{- end }}
 
 {{- define "campus.pullSecrets" -}}
-{{- with concat (default list (.Values.global).imagePullSecrets) .Values.imagePullSecrets }}
+{{- with concat (default list (.Values.global).imagePullSecrets) (default list .Values.imagePullSecrets) | uniq }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}

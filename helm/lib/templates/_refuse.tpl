@@ -24,6 +24,7 @@
 {{- fail (printf "%s: %ssettings.%s is set by the chart: %s" $.Chart.Name $at $setting $value) }}
 {{- end }}
 {{- end }}
+{{- include "campus.refuse.twice" . }}
 {{- if eq .Facts.role "records" }}{{ include "campus.refuse.records" . }}
 {{- else if not (include "campus.config.backends" . | fromYamlArray) }}
 {{- fail (printf "%s: no backend is enabled, and a gateway needs one: set %sbackends" .Chart.Name $at) }}
@@ -72,6 +73,31 @@
 {{- if and (ne (include "campus.keeps" .) "postgres") (gt (include "campus.most" . | int) 1) }}
 {{- $setting := .Values.autoscaling.enabled | ternary "autoscaling.maxReplicas" "replicaCount" }}
 {{- fail (printf "%s: %s%s is %s, but records in SQLite belong to one pod: set %sdatabase.existingSecret to a Secret with the URL of a PostgreSQL database, or %s%s to 1" .Chart.Name $at $setting (include "campus.most" .) $shared $at $setting) }}
+{{- end }}
+{{- end }}
+
+{{/* What is there already: the API server would refuse it in words of its own, or it would change what others select by. */}}
+{{- define "campus.refuse.twice" -}}
+{{- $there := dict "extraEnv" (include "campus.env.own" . | fromYamlArray) "extraVolumes" (include "campus.volumes.own" . | fromYamlArray) }}
+{{- range $block, $own := $there }}
+{{- $names := list }}
+{{- range $own }}{{ $names = append $names .name }}{{ end }}
+{{- range index $.Values $block }}
+{{- if has .name $names }}
+{{- $use := hasPrefix "OTEL_" .name | ternary "use otel, for any of its variables otel.env" "use another name" }}
+{{- fail (printf "%s: %s has %s, which is there already: %s" $.Chart.Name (include "campus.path" (list $ $block)) .name $use) }}
+{{- end }}
+{{- $names = append $names .name }}
+{{- end }}
+{{- end }}
+{{- $ours := list "helm.sh/chart" }}
+{{- range list "name" "instance" "version" "part-of" "managed-by" }}{{ $ours = append $ours (printf "app.kubernetes.io/%s" .) }}{{ end }}
+{{- range $block := list "commonLabels" "podLabels" }}
+{{- range $key, $_ := index $.Values $block }}
+{{- if has $key $ours }}
+{{- fail (printf "%s: %s has %s, which the chart sets itself, and others select by: use another key" $.Chart.Name (include "campus.path" (list $ $block)) $key) }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 

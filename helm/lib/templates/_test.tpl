@@ -9,7 +9,8 @@
 apiVersion: v1
 kind: Pod
 metadata:
-  name: {{ include "campus.fullname" . }}-{{ $test.name }}
+  {{- /* A pod's name is its host's: 63 characters. */}}
+  name: {{ include "campus.fullname" . | trunc (sub 62 (len $test.name) | int) | trimSuffix "-" }}-{{ $test.name }}
   namespace: {{ .Release.Namespace }}
   # Not those that the Services select.
   labels:
