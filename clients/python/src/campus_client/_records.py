@@ -9,7 +9,7 @@ from typing_extensions import Unpack
 
 from ._calls import Caller, Stream
 from ._kinds import Answer, Call, Change, Kind, Mask, Page, Record, Summary, after_change, after_record
-from .options import CallOptions
+from .options import CallOptions, known
 
 
 class Listing(Iterable[Record]):
@@ -17,7 +17,7 @@ class Listing(Iterable[Record]):
 
     def __init__(self, kind: Kind[Record, Any, Any, Any], caller: Caller, call: Call[Any], options: CallOptions):
         """Makes no call."""
-        self._kind, self._caller, self._call, self._options = kind, caller, call, options
+        self._kind, self._caller, self._call, self._options = kind, caller, call, known(options)
 
     def __iter__(self) -> Iterator[Record]:
         """Returns the records one by one."""

@@ -45,6 +45,15 @@ class CallOptions(TypedDict, total=False):
     """Takes the metadata of the answer."""
 
 
+def known(options: CallOptions) -> CallOptions:
+    """Returns the options. Raises `TypeError` if one is not of `CallOptions`: a wrong word must not be passed over."""
+    unknown = sorted(options.keys() - CallOptions.__annotations__.keys())
+    if unknown:
+        takes = ", ".join(CallOptions.__annotations__)
+        raise TypeError(f"there is no argument {', '.join(unknown)}; beside its own a call takes {takes}")
+    return options
+
+
 def pairs(metadata: Metadata) -> list[tuple[str, str | bytes]]:
     """Returns metadata as gRPC wants it."""
     return list(metadata.items() if isinstance(metadata, Mapping) else metadata)
@@ -61,6 +70,7 @@ class Defaults:
 
     def arguments(self, options: CallOptions, *, stream: bool = False) -> dict[str, Any]:
         """Returns the keyword arguments of grpcio. A stream ends when it ends: it has no time by default."""
+        known(options)
         return {
             "timeout": options.get("timeout", None if stream else self.timeout),
             "metadata": tuple(pairs(self.metadata) + pairs(options.get("metadata", ()))),

@@ -8,7 +8,7 @@ from typing import Any, Generic
 from typing_extensions import Unpack
 
 from .._kinds import Answer, Call, Change, Kind, Mask, Page, Record, Summary, after_change, after_record
-from ..options import CallOptions
+from ..options import CallOptions, known
 from ._calls import Caller, Stream
 
 
@@ -17,7 +17,7 @@ class Listing(AsyncIterable[Record]):
 
     def __init__(self, kind: Kind[Record, Any, Any, Any], caller: Caller, call: Call[Any], options: CallOptions):
         """Makes no call."""
-        self._kind, self._caller, self._call, self._options = kind, caller, call, options
+        self._kind, self._caller, self._call, self._options = kind, caller, call, known(options)
 
     async def __aiter__(self) -> AsyncIterator[Record]:
         """Returns the records one by one."""

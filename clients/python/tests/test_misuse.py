@@ -1,0 +1,39 @@
+"""What a caller may get wrong, and is told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from servers import Server
+
+from campus_client import Campus, Employee, aio
+
+
+def test_a_word_that_no_call_takes_is_refused_and_nothing_is_sent(campus: Campus) -> None:
+    ada = campus.employees.create(Employee(given_name="Ada", family_name="Byron"))
+    employees: Any = campus.employees
+    wrongs: list[Callable[[], Any]] = [
+        lambda: employees.delete(ada.name, if_match="another"),
+        lambda: employees.update(ada, mask="given_name"),
+        lambda: employees.list(fitler="given_name = 'Ada'"),
+        lambda: employees.watch(deadline=1),
+        lambda: employees.lookup([ada.name], deadline=1),
+        lambda: employees.import_([ada], deadline=1),
+    ]
+    for wrong in wrongs:
+        with pytest.raises(TypeError, match=r"there is no argument (if_match|mask|fitler|deadline); .* timeout"):
+            wrong()
+    assert campus.employees.get(ada.name) == ada
+
+
+async def test_a_word_that_no_call_takes_is_refused_in_asyncio(shared: Server) -> None:
+    async with aio.connect(shared.target) as campus:
+        employees: Any = campus.employees
+        for wrong in (employees.delete("employees/ada", if_match="another"), employees.import_([], deadline=1)):
+            with pytest.raises(TypeError, match="there is no argument"):
+                await wrong
+        for wrong in (employees.list, employees.watch):
+            with pytest.raises(TypeError, match="there is no argument"):
+                wrong(deadline=1)
