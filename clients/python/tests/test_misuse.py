@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -37,3 +37,30 @@ async def test_a_word_that_no_call_takes_is_refused_in_asyncio(shared: Server) -
         for wrong in (employees.list, employees.watch):
             with pytest.raises(TypeError, match="there is no argument"):
                 wrong(deadline=1)
+
+
+@pytest.mark.parametrize("end", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
+def test_a_source_that_ends_its_thread_ends_its_call(campus: Campus, end: BaseException) -> None:
+    def names() -> Iterator[str]:
+        yield "employees/nobody"
+        raise end
+
+    with pytest.raises(type(end)):
+        campus.employees.import_(Employee(name=name) for name in names())
+    with pytest.raises(type(end)):
+        list(campus.employees.lookup(names()))
+
+
+async def test_a_source_that_ends_its_task_ends_its_call_in_asyncio(shared: Server) -> None:
+    class End(BaseException):
+        pass
+
+    async def names() -> AsyncIterator[str]:
+        yield "employees/nobody"
+        raise End
+
+    async with aio.connect(shared.target) as campus:
+        with pytest.raises(End):
+            await campus.employees.import_(Employee(name=name) async for name in names())
+        with pytest.raises(End):
+            [answer async for answer in campus.employees.lookup(names())]

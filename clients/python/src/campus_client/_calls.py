@@ -23,7 +23,7 @@ class Requests(Iterator[Any]):
         """Takes what makes a request of an element."""
         self._source = iter(source)
         self._make = make
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
 
     def __next__(self) -> Any:
         """Returns the next request."""
@@ -34,6 +34,10 @@ class Requests(Iterator[Any]):
         except Exception as error:
             self.failure = error
             raise
+        except BaseException as error:
+            self.failure = error
+            # gRPC ends the call for an Exception only: of SystemExit its thread dies, and the call would wait for ever.
+            raise RuntimeError("the requests ended with what is no Exception") from error
 
 
 def note(rpc: Any, options: CallOptions) -> None:
@@ -46,7 +50,7 @@ class Stream(Iterator[Response], Generic[Response]):
     """What a server sends, as it comes. Leaving `with`, `close()` and dropping it cancel the call."""
 
     def __init__(
-        self, start: Callable[[Cursor], Any], fail: Callable[[Any], Exception], cursor: Cursor, info: CallInfo
+        self, start: Callable[[Cursor], Any], fail: Callable[[Any], BaseException], cursor: Cursor, info: CallInfo
     ):
         """Starts the call."""
         self._closed = threading.Event()
@@ -162,7 +166,7 @@ class Caller:
         requests = Requests(source, call.request)
         method = getattr(self._stub, call.method)
 
-        def fail(error: Any) -> Exception:
+        def fail(error: Any) -> BaseException:
             return requests.failure or self._error(call, error)
 
         cursor = Cursor(requests, None, 0.0, arguments["timeout"])

@@ -23,15 +23,15 @@ class Requests(AsyncIterator[Any]):
         """Takes what makes a request of an element."""
         self._source = aiter(source) if isinstance(source, AsyncIterable) else _each(source)
         self._make = make
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
 
     async def __anext__(self) -> Any:
         """Returns the next request."""
         try:
             return self._make(await anext(self._source))
-        except StopAsyncIteration:
+        except (StopAsyncIteration, asyncio.CancelledError, GeneratorExit):
             raise
-        except Exception as error:
+        except BaseException as error:
             self.failure = error
             raise
 
