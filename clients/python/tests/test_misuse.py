@@ -64,3 +64,15 @@ async def test_a_source_that_ends_its_task_ends_its_call_in_asyncio(shared: Serv
             await campus.employees.import_(Employee(name=name) async for name in names())
         with pytest.raises(End):
             [answer async for answer in campus.employees.lookup(names())]
+
+
+async def test_a_name_alone_is_not_taken_for_many(shared: Server, campus: Campus) -> None:
+    said = r"write \['employees/ada'\]"
+    for wrong in (campus.employees.batch_get, campus.employees.lookup):
+        with pytest.raises(TypeError, match=said):
+            wrong("employees/ada")
+    async with aio.connect(shared.target) as acampus:
+        with pytest.raises(TypeError, match=said):
+            acampus.employees.lookup("employees/ada")
+        with pytest.raises(TypeError, match=said):
+            await acampus.employees.batch_get("employees/ada")

@@ -8,7 +8,7 @@ from typing import Any, Generic
 from typing_extensions import Unpack
 
 from ._calls import Caller, Stream
-from ._kinds import Answer, Call, Change, Kind, Mask, Page, Record, Summary, after_change, after_record
+from ._kinds import Answer, Call, Change, Kind, Mask, Page, Record, Summary, after_change, after_record, several
 from .options import CallOptions, known
 
 
@@ -128,4 +128,4 @@ class Records(Generic[Record, Change, Summary, Answer]):
 
         A thread of its own reads `names`. `from_status` makes an exception of a status.
         """
-        return self._caller.exchange(self._kind.lookup(), names, options)
+        return self._caller.exchange(self._kind.lookup(), several(names), options)

@@ -7,7 +7,7 @@ from typing import Any, Generic
 
 from typing_extensions import Unpack
 
-from .._kinds import Answer, Call, Change, Kind, Mask, Page, Record, Summary, after_change, after_record
+from .._kinds import Answer, Call, Change, Kind, Mask, Page, Record, Summary, after_change, after_record, several
 from ..options import CallOptions, known
 from ._calls import Caller, Stream
 
@@ -133,4 +133,4 @@ class Records(Generic[Record, Change, Summary, Answer]):
 
         `from_status` makes an exception of a status.
         """
-        return self._caller.exchange(self._kind.lookup(), names, options)
+        return self._caller.exchange(self._kind.lookup(), several(names), options)
