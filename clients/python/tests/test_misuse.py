@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
 from servers import Server
 
+import campus_client
 from campus_client import Campus, Employee, aio
 
 
@@ -76,3 +78,16 @@ async def test_a_name_alone_is_not_taken_for_many(shared: Server, campus: Campus
             acampus.employees.lookup("employees/ada")
         with pytest.raises(TypeError, match=said):
             await acampus.employees.batch_get("employees/ada")
+
+
+@pytest.mark.parametrize("timeout", [math.inf, 1e20, 1e9])
+async def test_a_time_without_end_is_none(shared: Server, campus: Campus, timeout: float) -> None:
+    with pytest.raises(campus_client.NotFound):
+        campus.employees.get("employees/nobody", timeout=timeout)
+    with campus.employees.watch(timeout=timeout) as changes:
+        assert next(changes).resume_token
+    async with aio.connect(shared.target, timeout=timeout) as acampus:
+        with pytest.raises(campus_client.NotFound):
+            await acampus.employees.get("employees/nobody")
+    with pytest.raises(ValueError, match="not a number"):
+        campus.employees.get("employees/nobody", timeout=math.nan)

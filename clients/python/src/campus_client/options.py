@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,6 +60,19 @@ def pairs(metadata: Metadata) -> list[tuple[str, str | bytes]]:
     return list(metadata.items() if isinstance(metadata, Mapping) else metadata)
 
 
+# gRPC counts in nanoseconds of 64 bits, in which what is longer has ended already.
+_LONGEST = 100 * 365 * 86400.0
+
+
+def seconds(timeout: float | None) -> float | None:
+    """Returns a time as gRPC can have it; what is longer than a century, such as infinity, is none."""
+    if timeout is None or timeout <= _LONGEST:
+        return timeout
+    if math.isnan(timeout):
+        raise ValueError("timeout is not a number")
+    return None
+
+
 @dataclass(frozen=True)
 class Defaults:
     """What holds for a call that does not say otherwise."""
@@ -72,7 +86,7 @@ class Defaults:
         """Returns the keyword arguments of grpcio. A stream ends when it ends: it has no time by default."""
         known(options)
         return {
-            "timeout": options.get("timeout", None if stream else self.timeout),
+            "timeout": seconds(options.get("timeout", None if stream else self.timeout)),
             "metadata": tuple(pairs(self.metadata) + pairs(options.get("metadata", ()))),
             "compression": options.get("compression", self.compression),
             "wait_for_ready": options.get("wait_for_ready", self.wait_for_ready),
