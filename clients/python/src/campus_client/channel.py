@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -45,13 +46,33 @@ class Tls:
     """The name that the server's certificate must be for; empty means the host of the target."""
 
     def credentials(self) -> grpc.ChannelCredentials:
-        """Reads the files. Raises `OSError` if one cannot be read, `ValueError` if only one of a pair is given."""
+        """Reads the files.
+
+        Raises `OSError` if one cannot be read, `ValueError` if only one of a pair is given or one makes no sense.
+        """
         if (self.certificate is None) != (self.key is None):
             raise ValueError("mutual TLS needs both: give certificate and key, or neither")
         authorities, key, certificate = (
             None if file is None else Path(file).read_bytes() for file in (self.authorities, self.key, self.certificate)
         )
+        self._check()
         return grpc.ssl_channel_credentials(authorities, key, certificate)
+
+    def _check(self) -> None:
+        """Looks at what gRPC looks at only when it connects, and then calls a server that cannot be reached."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if self.authorities is not None:
+            try:
+                context.load_verify_locations(self.authorities)
+            except ssl.SSLError as error:
+                raise ValueError(f"{self.authorities} holds no certificate in PEM") from error
+        if self.certificate is not None and self.key is not None:
+            try:
+                context.load_cert_chain(self.certificate, self.key, password="")
+            except ssl.SSLError as error:
+                raise ValueError(
+                    f"{self.certificate} and {self.key} are no certificate with its key, in PEM and not encrypted"
+                ) from error
 
 
 def service_config() -> str:
