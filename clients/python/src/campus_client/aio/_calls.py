@@ -42,18 +42,25 @@ async def _each(source: Iterable[Any]) -> AsyncIterator[Any]:
 
 
 class Stream(AsyncIterator[Response], Generic[Response]):
-    """What a server sends, as it comes. Leaving `async with`, `close()` and dropping it cancel the call."""
+    """What a server sends, as it comes. Leaving `async with`, `close()` and dropping it cancel the call.
+
+    So does cancelling the task that waits for a message, as `asyncio.wait_for` does: `Cancelled` follows, no end.
+    """
 
     def __init__(
         self, start: Callable[[Cursor], Any], fail: Callable[[Any], BaseException], cursor: Cursor, info: CallInfo
     ):
         """Starts the call."""
         self._closed = asyncio.Event()
+        self._lost = False
         self._start, self._fail, self._cursor, self._info = start, fail, cursor, info
         self._open()
 
     async def __anext__(self) -> Response:
         """Waits for the next message. Raises `CampusError` if the call fails, unless it can be taken up again."""
+        if self._lost:
+            # To end the iteration would look as if the server had sent all.
+            raise Cancelled("the call was cancelled, with the task that waited for its next message")
         while not self._closed.is_set():
             try:
                 message: Response = await anext(self._messages)
@@ -85,6 +92,7 @@ class Stream(AsyncIterator[Response], Generic[Response]):
         """Tells what cancelled the call: `close()`, requests that failed, the client, or that of this task."""
         if not self._closed.is_set():
             self.close()
+            self._lost = True
             raise self._fail(error) from None
 
     async def _cut(self, error: grpc.RpcError) -> None:
