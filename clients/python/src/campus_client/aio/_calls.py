@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable
 from types import TracebackType
 from typing import Any, Generic
 
@@ -41,6 +41,42 @@ async def _each(source: Iterable[Any]) -> AsyncIterator[Any]:
         yield element
 
 
+class Ended:
+    """How a call ended first.
+
+    When a request cannot be sent because the server has answered already, grpcio puts a status of its own in the place
+    of the server's (https://github.com/grpc/grpc/issues/36066), before or after that has come.
+    """
+
+    def __init__(self, rpc: Any):
+        """Takes a call that has been started."""
+        self._first: grpc.aio.AioRpcError | None = None
+        rpc.add_done_callback(self._take)
+
+    def _take(self, rpc: Any) -> None:
+        code, initial, trailing, details = (
+            _now(of()) for of in (rpc.code, rpc.initial_metadata, rpc.trailing_metadata, rpc.details)
+        )
+        if self._first is None and code is not grpc.StatusCode.OK:
+            self._first = grpc.aio.AioRpcError(code, initial, trailing, details)
+
+    def error(self, error: Any) -> Any:
+        """Returns what a call raised, or in its place the status that was there before."""
+        overwritten = (error.code(), error.details()) == (grpc.StatusCode.INTERNAL, "Internal error from Core")
+        return self._first if overwritten and self._first is not None else error
+
+
+def _now(known: Coroutine[Any, Any, Any]) -> Any:
+    """Returns what a call that is over tells without waiting."""
+    try:
+        known.send(None)
+    except StopIteration as result:
+        return result.value
+    finally:
+        known.close()
+    return None
+
+
 class Stream(AsyncIterator[Response], Generic[Response]):
     """What a server sends, as it comes. Leaving `async with`, `close()` and dropping it cancel the call.
 
@@ -65,10 +101,11 @@ class Stream(AsyncIterator[Response], Generic[Response]):
             try:
                 message: Response = await anext(self._messages)
             except StopAsyncIteration:
-                await self._end()
+                await self._end(await self._rpc.trailing_metadata())
                 raise
-            except grpc.RpcError as error:
-                await self._end()
+            except grpc.RpcError as raised:
+                error = self._ended.error(raised)
+                await self._end(error.trailing_metadata())
                 await self._cut(error)
                 continue
             except asyncio.CancelledError as error:
@@ -82,10 +119,11 @@ class Stream(AsyncIterator[Response], Generic[Response]):
 
     def _open(self) -> None:
         self._rpc = self._start(self._cursor)
+        self._ended = Ended(self._rpc)
         self._messages = aiter(self._rpc)
 
-    async def _end(self) -> None:
-        self._info.take(await self._rpc.initial_metadata(), await self._rpc.trailing_metadata())
+    async def _end(self, trailing: Any) -> None:
+        self._info.take(await self._rpc.initial_metadata(), trailing)
         self._cursor.begun |= bool(self._info.initial_metadata)
 
     def _cancelled(self, error: asyncio.CancelledError) -> None:
@@ -170,13 +208,15 @@ class Caller:
     ) -> Response:
         info = options.get("info") or CallInfo()
         rpc = getattr(self._stub, call.method)(request, **arguments)
+        ended = Ended(rpc)
         try:
             response: Response = await rpc
-        except grpc.RpcError as error:
-            info.take(await rpc.initial_metadata(), await rpc.trailing_metadata())
+        except grpc.RpcError as raised:
+            error = ended.error(raised)
+            info.take(await rpc.initial_metadata(), error.trailing_metadata())
             raise self._error(call, error) from error
-        except asyncio.CancelledError as error:
-            raise self._error(call, error) from None
+        except asyncio.CancelledError as cancelled:
+            raise self._error(call, cancelled) from None
         info.take(await rpc.initial_metadata(), await rpc.trailing_metadata())
         return response
 
