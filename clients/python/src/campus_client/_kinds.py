@@ -55,6 +55,11 @@ def several(names: NamesT) -> NamesT:
     return names
 
 
+# How many names are sent ahead of their answers. A server ends a connection on which tens of thousands of small
+# messages wait for a client that is slow.
+MOST_AHEAD = 1000
+
+
 class Kind(Generic[Record, Change, Summary, Answer]):
     """A kind of record: its messages, found by its name."""
 

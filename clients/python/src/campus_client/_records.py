@@ -8,7 +8,20 @@ from typing import Any, Generic
 from typing_extensions import Unpack
 
 from ._calls import Caller, Stream
-from ._kinds import Answer, Call, Change, Kind, Mask, Page, Record, Summary, after_change, after_record, several
+from ._kinds import (
+    MOST_AHEAD,
+    Answer,
+    Call,
+    Change,
+    Kind,
+    Mask,
+    Page,
+    Record,
+    Summary,
+    after_change,
+    after_record,
+    several,
+)
 from .options import CallOptions, known
 
 
@@ -126,6 +139,7 @@ class Records(Generic[Record, Change, Summary, Answer]):
     def lookup(self, names: Iterable[str], **options: Unpack[CallOptions]) -> Stream[Answer]:
         """Returns an answer to each name, in their order and as they come: the record, or the status that says why not.
 
-        A thread of its own reads `names`. `from_status` makes an exception of a status.
+        A thread of its own reads `names`, at most 1,000 ahead of the answers.
+        `from_status` makes an exception of a status.
         """
-        return self._caller.exchange(self._kind.lookup(), several(names), options)
+        return self._caller.exchange(self._kind.lookup(), several(names), options, ahead=MOST_AHEAD)

@@ -19,14 +19,20 @@ from ..options import CallInfo, CallOptions, Defaults
 class Requests(AsyncIterator[Any]):
     """The requests of a stream; remembers what the source of them raised, of which gRPC tells nobody."""
 
-    def __init__(self, source: Iterable[Any] | AsyncIterable[Any], make: Callable[[Any], Any]):
-        """Takes what makes a request of an element."""
+    def __init__(self, source: Iterable[Any] | AsyncIterable[Any], make: Callable[[Any], Any], ahead: int = 0):
+        """Takes what makes a request of an element, and how many are made ahead of the answers; 0 is any number."""
+        self._room = asyncio.Semaphore(ahead) if ahead else None
+        self._over = False
         self._source = aiter(source) if isinstance(source, AsyncIterable) else _each(source)
         self._make = make
         self.failure: BaseException | None = None
 
     async def __anext__(self) -> Any:
         """Returns the next request."""
+        if self._room is not None:
+            await self._room.acquire()
+        if self._over:
+            raise StopAsyncIteration
         try:
             return self._make(await anext(self._source))
         except (StopAsyncIteration, asyncio.CancelledError, GeneratorExit):
@@ -34,6 +40,16 @@ class Requests(AsyncIterator[Any]):
         except BaseException as error:
             self.failure = error
             raise
+
+    def answered(self, _answer: Any = None) -> None:
+        """Makes room for another request."""
+        if self._room is not None:
+            self._room.release()
+
+    def stop(self, _call: Any = None) -> None:
+        """Ends the requests of a call that is over."""
+        self._over = True
+        self.answered()
 
 
 async def _each(source: Iterable[Any]) -> AsyncIterator[Any]:
@@ -234,17 +250,25 @@ class Caller:
         return Stream(start, lambda error: self._error(call, error), cursor, options.get("info") or CallInfo())
 
     def exchange(
-        self, call: Call[Response], source: Iterable[Any] | AsyncIterable[Any], options: CallOptions
+        self,
+        call: Call[Response],
+        source: Iterable[Any] | AsyncIterable[Any],
+        options: CallOptions,
+        *,
+        ahead: int = 0,
     ) -> Stream[Response]:
         """Sends a request for each element while the answers are read. What the source raises is raised there."""
         arguments = self._defaults.arguments(options, stream=True)
-        requests = Requests(source, call.request)
+        requests = Requests(source, call.request, ahead)
         method = getattr(self._stub, call.method)
 
         def fail(error: Any) -> BaseException:
             return requests.failure or self._error(call, error)
 
-        cursor = Cursor(requests, None, 0.0, arguments["timeout"])
-        return Stream(
-            lambda cursor: method(cursor.request, **arguments), fail, cursor, options.get("info") or CallInfo()
-        )
+        def start(cursor: Cursor) -> Any:
+            rpc = method(cursor.request, **arguments)
+            rpc.add_done_callback(requests.stop)
+            return rpc
+
+        cursor = Cursor(requests, Requests.answered, 0.0, arguments["timeout"])
+        return Stream(start, fail, cursor, options.get("info") or CallInfo())

@@ -7,7 +7,20 @@ from typing import Any, Generic
 
 from typing_extensions import Unpack
 
-from .._kinds import Answer, Call, Change, Kind, Mask, Page, Record, Summary, after_change, after_record, several
+from .._kinds import (
+    MOST_AHEAD,
+    Answer,
+    Call,
+    Change,
+    Kind,
+    Mask,
+    Page,
+    Record,
+    Summary,
+    after_change,
+    after_record,
+    several,
+)
 from ..options import CallOptions, known
 from ._calls import Caller, Stream
 
@@ -131,6 +144,6 @@ class Records(Generic[Record, Change, Summary, Answer]):
     def lookup(self, names: Iterable[str] | AsyncIterable[str], **options: Unpack[CallOptions]) -> Stream[Answer]:
         """Returns an answer to each name, in their order and as they come: the record, or the status that says why not.
 
-        `from_status` makes an exception of a status.
+        At most 1,000 names are sent ahead of the answers. `from_status` makes an exception of a status.
         """
-        return self._caller.exchange(self._kind.lookup(), several(names), options)
+        return self._caller.exchange(self._kind.lookup(), several(names), options, ahead=MOST_AHEAD)
