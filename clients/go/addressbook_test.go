@@ -52,3 +52,15 @@ func TestAPersonWhoBreaksARuleEndsARecordAndNobodyIsStored(t *testing.T) {
 	equal(t, "field", failed(t, err).Violations()[0].GetField(), "people[3].name")
 	equal(t, "people stored", len(must(collect(client.AddressBook.People(within(t))))(t)), 0)
 }
+
+func TestTheAddressBookTakesNoOptionOfARecordsRequest(t *testing.T) {
+	client := dial(t, "127.0.0.1:1")
+	book, ctx, mask := client.AddressBook, within(t), campus.Mask("name")
+	_, phone := book.Phone(ctx, 2, mask)
+	_, everybody := collect(book.People(ctx, mask))
+	_, record := book.Record(ctx, slices.Values(people()), mask)
+	_, phones := collect(book.Phones(ctx, slices.Values([]int32{2}), mask))
+	for _, err := range []error{phone, everybody, record, phones} {
+		equal(t, "error", failed(t, err).Message, "it takes no Mask, only options of gRPC")
+	}
+}

@@ -53,6 +53,35 @@ func TestAStreamGoesOnAfterItsServerWasKilledAndStartedAgain(t *testing.T) {
 	}
 }
 
+func TestALoopThatIsCancelledWhileItsServerIsAwayEndsForThat(t *testing.T) {
+	for _, why := range []error{context.Canceled, context.DeadlineExceeded} {
+		client, server := start(t)
+		limit := time.Minute
+		if why == context.DeadlineExceeded {
+			limit = time.Second
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		var last error
+		for change, err := range client.Employees.Watch(ctx) {
+			if last = err; err != nil {
+				break
+			}
+			equal(t, "change", change.Type, campus.Mark)
+			server.Kill()
+			if why == context.Canceled {
+				// It waits 180 ms or longer.
+				time.AfterFunc(90*time.Millisecond, cancel)
+			} else {
+				<-ctx.Done()
+			}
+		}
+		cancel()
+		if failed(t, last); !errors.Is(last, why) {
+			t.Errorf("%v, not %v", last, why)
+		}
+	}
+}
+
 func TestAWatchGoesOnAfterItsServerWasStoppedAndStartedAgain(t *testing.T) {
 	var opened atomic.Int32
 	client, server := start(t, counting(&opened))

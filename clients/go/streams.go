@@ -123,7 +123,7 @@ func resume[M any](
 		if err == io.EOF {
 			return
 		}
-		if !tries.again(ctx, err) {
+		if err = tries.again(ctx, err); err != nil {
 			yield(nil, err)
 			return
 		}
@@ -143,27 +143,28 @@ type tries struct {
 
 func (t *tries) reset(patience time.Duration) { *t = tries{until: time.Now().Add(patience)} }
 
-// again reports whether to try again after err, and waits first.
-func (t *tries) again(ctx context.Context, err error) bool {
+// again waits and returns nil to try again after err, or it returns the error that the loop ends with.
+func (t *tries) again(ctx context.Context, err error) error {
 	var e *Error
-	if ctx.Err() != nil || !errors.As(err, &e) {
-		return false
+	if !errors.As(err, &e) {
+		return err
 	}
 	asked, ok := e.RetryDelay()
 	if !ok && e.Code != codes.Unavailable {
-		return false
+		return err
 	}
 	pause := min(firstPause<<min(t.count, 10), longestPause)
 	// Many clients of one server must not come back all at once.
 	pause = max(asked, time.Duration(float64(pause)*(0.75+rand.Float64()/2)))
 	if time.Now().Add(pause).After(t.until) {
-		return false
+		return err
 	}
 	t.count++
 	select {
 	case <-time.After(pause):
-		return true
+		return nil
 	case <-ctx.Done():
-		return false
+		// What the caller asked for is the reason, not the cut before it.
+		return newError(e.Method, status.FromContextError(ctx.Err()))
 	}
 }

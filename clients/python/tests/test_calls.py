@@ -97,6 +97,8 @@ async def test_leaving_a_watch_cancels_its_call_in_asyncio(server: Server, leave
             case "task":
                 with pytest.raises(asyncio.TimeoutError):
                     await asyncio.wait_for(anext(changes), 0.1)
+                with pytest.raises(campus_client.Cancelled, match="with the task"):
+                    await anext(changes)
             case "client":
                 await campus.close()
     gc.collect()

@@ -23,6 +23,7 @@ from campus_client.channel import read_target
         ("unix:/run/campus.sock", "unix:/run/campus.sock"),
         ("static:///10.0.0.1:1,10.0.0.2:2", "ipv4:10.0.0.1:1,10.0.0.2:2"),
         ("static:///[::1]:1", "ipv6:[::1]:1"),
+        (" localhost:50051\n", "localhost:50051"),
     ],
 )
 def test_a_target_becomes_one_of_grpc(given: str, target: str) -> None:
@@ -41,7 +42,13 @@ def test_https_means_tls_and_http_means_none() -> None:
         ("", "the target is empty"),
         ("https://", "names no server"),
         ("http://user:secret@host:1", "without user"),
+        ("http://host", "names no port: write http://HOST:PORT"),
+        ("https://[::1]", "names no port"),
+        ("http://host:65536", "names no port"),
         ("static:///host:1", "write IP:PORT"),
+        ("static:///10.0.0.1", "'10.0.0.1' names no port"),
+        ("static:///10.0.0.1:1,10.0.0.2:x", "'10.0.0.2:x' names no port"),
+        ("static:///::1:50051", "'::1:50051' names no port"),
         ("static:///10.0.0.1:1,[::1]:1", "one version of IP"),
     ],
 )

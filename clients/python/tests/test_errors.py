@@ -9,6 +9,7 @@ import grpc
 import pytest
 from google.rpc.error_details_pb2 import ErrorInfo, ResourceInfo
 from google.rpc.status_pb2 import Status
+from servers import Server
 
 import campus_client
 from campus_client import Campus, CampusError, Employee, Person, aio
@@ -102,3 +103,19 @@ def test_every_status_code_has_an_exception_and_unknown_details_are_kept() -> No
     status.details.add(type_url="type.googleapis.com/google.rpc.ErrorInfo", value=b"\xff")
     assert campus_client.from_status(status).details == tuple(status.details)
     assert campus_client.from_status(Status(code=99)).code is grpc.StatusCode.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "expected"),
+    [("", 400, campus_client.InvalidArgument), ("a" * (4 << 20), 3, campus_client.ResourceExhausted)],
+    ids=["bad", "long"],
+)
+async def test_a_server_that_answers_while_requests_are_sent_is_heard_in_asyncio(
+    shared: Server, name: str, more: int, expected: type[CampusError]
+) -> None:
+    people = [Person(id=1, name="Ada"), Person(id=2, name=name), *([Person(id=3, name="Bo")] * more)]
+    async with aio.connect(shared.target) as campus:
+        for _ in range(20):
+            with pytest.raises(expected) as caught:
+                await campus.people.record_persons(people)
+            assert caught.value.details

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from queue import Queue
 
 import pytest
+from servers import eventually
 
 import campus_client
 from campus_client import Campus, Employee, Person, PhoneNumber, Student, employee_v1
@@ -137,3 +140,27 @@ def several(campus: Campus, family: str, count: int) -> list[str]:
     for number in range(count):
         campus.employees.create(Employee(given_name="Some", family_name=family), f"{family}-{number}")
     return [f"employees/{family}-{number}" for number in range(count)]
+
+
+def test_a_lookup_that_is_read_slowly_asks_no_thousand_names_ahead(campus: Campus) -> None:
+    asked = 0
+
+    def names() -> Iterator[str]:
+        nonlocal asked
+        for _ in range(3000):
+            asked += 1
+            yield "employees/nobody"
+
+    answers = campus.employees.lookup(names())
+    next(answers)
+    time.sleep(0.5)
+    assert 1000 <= asked <= 1001
+    assert sum(1 for _ in answers) == 2999
+    threads = threading.active_count()
+    for leave in ("close", "drop"):
+        answers = campus.employees.lookup(names())
+        next(answers)
+        if leave == "close":
+            answers.close()
+    del answers
+    eventually("no thread that waits", lambda: threading.active_count() <= threads)

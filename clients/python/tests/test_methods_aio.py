@@ -143,3 +143,23 @@ async def several(acampus: Campus, family: str, count: int) -> list[str]:
     for number in range(count):
         await acampus.employees.create(Employee(given_name="Some", family_name=family), f"{family}-{number}")
     return [f"employees/{family}-{number}" for number in range(count)]
+
+
+async def test_a_lookup_that_is_read_slowly_asks_no_thousand_names_ahead(acampus: Campus) -> None:
+    asked = 0
+
+    async def names() -> AsyncIterator[str]:
+        nonlocal asked
+        for _ in range(3000):
+            asked += 1
+            yield "employees/nobody"
+
+    answers = acampus.employees.lookup(names())
+    await anext(answers)
+    await asyncio.sleep(0.5)
+    assert 1000 <= asked <= 1001
+    assert len([answer async for answer in answers]) == 2999
+    async with acampus.employees.lookup(names()) as left:
+        await anext(left)
+    await asyncio.sleep(0.2)
+    assert len(asyncio.all_tasks()) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,3 +100,19 @@ def test_files_that_are_not_there_or_come_alone_are_refused_at_once(tmp_path: Pa
         campus_client.connect("localhost:1", tls=Tls(tmp_path / "nothing-here"))
     with pytest.raises(ValueError, match="give certificate and key"):
         campus_client.connect("localhost:1", tls=Tls(certificate=tmp_path / "one"))
+
+
+def test_files_that_hold_something_else_are_refused_at_once(secured: Secured, tmp_path: Path) -> None:
+    own, other = secured.authority.sign("one"), secured.authority.sign("two")
+    encrypted = tmp_path / "encrypted.key"
+    options: list[str | Path] = ["-in", own.key, "-aes256", "-passout", "pass:secret", "-out", encrypted]
+    subprocess.run(["openssl", "ec", *options], capture_output=True, check=True)
+    text, empty = tmp_path / "text", tmp_path / "empty"
+    text.write_text("hello")
+    empty.touch()
+    for file in (text, empty, own.key):
+        with pytest.raises(ValueError, match=f"{file} holds no certificate"):
+            campus_client.connect("localhost:1", tls=Tls(file))
+    for key in (text, empty, other.key, encrypted):
+        with pytest.raises(ValueError, match=f"{key} are no certificate with its key"):
+            campus_client.connect("localhost:1", tls=Tls(certificate=own.certificate, key=key))

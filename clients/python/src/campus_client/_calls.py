@@ -19,14 +19,20 @@ from .options import CallInfo, CallOptions, Defaults
 class Requests(Iterator[Any]):
     """The requests of a stream; remembers what the source of them raised, of which gRPC tells nobody."""
 
-    def __init__(self, source: Iterable[Any], make: Callable[[Any], Any]):
-        """Takes what makes a request of an element."""
+    def __init__(self, source: Iterable[Any], make: Callable[[Any], Any], ahead: int = 0):
+        """Takes what makes a request of an element, and how many are made ahead of the answers; 0 is any number."""
+        self._room = threading.Semaphore(ahead) if ahead else None
+        self._over = False
         self._source = iter(source)
         self._make = make
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
 
     def __next__(self) -> Any:
         """Returns the next request."""
+        if self._room is not None:
+            self._room.acquire()
+        if self._over:
+            raise StopIteration
         try:
             return self._make(next(self._source))
         except StopIteration:
@@ -34,6 +40,20 @@ class Requests(Iterator[Any]):
         except Exception as error:
             self.failure = error
             raise
+        except BaseException as error:
+            self.failure = error
+            # gRPC ends the call for an Exception only: of SystemExit its thread dies, and the call would wait for ever.
+            raise RuntimeError("the requests ended with what is no Exception") from error
+
+    def answered(self, _answer: Any = None) -> None:
+        """Makes room for another request."""
+        if self._room is not None:
+            self._room.release()
+
+    def stop(self, _call: Any = None) -> None:
+        """Ends the requests of a call that is over."""
+        self._over = True
+        self.answered()
 
 
 def note(rpc: Any, options: CallOptions) -> None:
@@ -46,7 +66,7 @@ class Stream(Iterator[Response], Generic[Response]):
     """What a server sends, as it comes. Leaving `with`, `close()` and dropping it cancel the call."""
 
     def __init__(
-        self, start: Callable[[Cursor], Any], fail: Callable[[Any], Exception], cursor: Cursor, info: CallInfo
+        self, start: Callable[[Cursor], Any], fail: Callable[[Any], BaseException], cursor: Cursor, info: CallInfo
     ):
         """Starts the call."""
         self._closed = threading.Event()
@@ -156,16 +176,22 @@ class Caller:
         cursor = Cursor(call.request, follow, resume_for, arguments["timeout"])
         return Stream(start, lambda error: self._error(call, error), cursor, options.get("info") or CallInfo())
 
-    def exchange(self, call: Call[Response], source: Iterable[Any], options: CallOptions) -> Stream[Response]:
+    def exchange(
+        self, call: Call[Response], source: Iterable[Any], options: CallOptions, *, ahead: int = 0
+    ) -> Stream[Response]:
         """Sends a request for each element while the answers are read. What the source raises is raised there."""
         arguments = self._defaults.arguments(options, stream=True)
-        requests = Requests(source, call.request)
+        requests = Requests(source, call.request, ahead)
         method = getattr(self._stub, call.method)
 
-        def fail(error: Any) -> Exception:
+        def fail(error: Any) -> BaseException:
             return requests.failure or self._error(call, error)
 
-        cursor = Cursor(requests, None, 0.0, arguments["timeout"])
-        return Stream(
-            lambda cursor: method(cursor.request, **arguments), fail, cursor, options.get("info") or CallInfo()
-        )
+        def start(cursor: Cursor) -> Any:
+            rpc = method(cursor.request, **arguments)
+            if not rpc.add_callback(requests.stop):
+                requests.stop()
+            return rpc
+
+        cursor = Cursor(requests, Requests.answered, 0.0, arguments["timeout"])
+        return Stream(start, fail, cursor, options.get("info") or CallInfo())

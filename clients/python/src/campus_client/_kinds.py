@@ -45,6 +45,21 @@ def field_mask(mask: Mask) -> FieldMask | None:
     return FieldMask(paths=paths) if paths else None
 
 
+NamesT = TypeVar("NamesT")
+
+
+def several(names: NamesT) -> NamesT:
+    """Returns the names. Raises `TypeError` for a single one, of which each letter would be a name."""
+    if isinstance(names, str):
+        raise TypeError(f"names are a list, or another iterable: write [{names!r}]")
+    return names
+
+
+# How many names are sent ahead of their answers. A server ends a connection on which tens of thousands of small
+# messages wait for a client that is slow.
+MOST_AHEAD = 1000
+
+
 class Kind(Generic[Record, Change, Summary, Answer]):
     """A kind of record: its messages, found by its name."""
 
@@ -66,7 +81,7 @@ class Kind(Generic[Record, Change, Summary, Answer]):
         return self._call(f"Get{self._noun}", name=name, read_mask=field_mask(read_mask))
 
     def batch_get(self, names: Iterable[str], read_mask: Mask) -> Call[Any]:
-        return self._call(f"BatchGet{self._noun}s", names=names, read_mask=field_mask(read_mask))
+        return self._call(f"BatchGet{self._noun}s", names=several(names), read_mask=field_mask(read_mask))
 
     def list(self, read_mask: Mask, **fields: Any) -> Call[Any]:
         return self._call(f"List{self._noun}s", **fields, read_mask=field_mask(read_mask))

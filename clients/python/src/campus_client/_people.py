@@ -35,7 +35,10 @@ class People:
         return tuple(self._caller.upload(Call("RecordPersons", itself), people, options).people)
 
     def route_phones(self, person_ids: Iterable[int], **options: Unpack[CallOptions]) -> Stream[PhoneNumber]:
-        """Returns all phones of each person, as the ids are read; an unknown id has none."""
+        """Returns all phones of each person, as the ids are read; an unknown id has none.
+
+        Ids are sent as fast as they come; a server ends a connection on which tens of thousands of phones wait.
+        """
         return self._caller.exchange(Call("RoutePhones", by_id), person_ids, options)
 
 

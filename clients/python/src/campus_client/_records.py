@@ -8,8 +8,21 @@ from typing import Any, Generic
 from typing_extensions import Unpack
 
 from ._calls import Caller, Stream
-from ._kinds import Answer, Call, Change, Kind, Mask, Page, Record, Summary, after_change, after_record
-from .options import CallOptions
+from ._kinds import (
+    MOST_AHEAD,
+    Answer,
+    Call,
+    Change,
+    Kind,
+    Mask,
+    Page,
+    Record,
+    Summary,
+    after_change,
+    after_record,
+    several,
+)
+from .options import CallOptions, known
 
 
 class Listing(Iterable[Record]):
@@ -17,7 +30,7 @@ class Listing(Iterable[Record]):
 
     def __init__(self, kind: Kind[Record, Any, Any, Any], caller: Caller, call: Call[Any], options: CallOptions):
         """Makes no call."""
-        self._kind, self._caller, self._call, self._options = kind, caller, call, options
+        self._kind, self._caller, self._call, self._options = kind, caller, call, known(options)
 
     def __iter__(self) -> Iterator[Record]:
         """Returns the records one by one."""
@@ -126,6 +139,7 @@ class Records(Generic[Record, Change, Summary, Answer]):
     def lookup(self, names: Iterable[str], **options: Unpack[CallOptions]) -> Stream[Answer]:
         """Returns an answer to each name, in their order and as they come: the record, or the status that says why not.
 
-        A thread of its own reads `names`. `from_status` makes an exception of a status.
+        A thread of its own reads `names`, at most 1,000 ahead of the answers.
+        `from_status` makes an exception of a status.
         """
-        return self._caller.exchange(self._kind.lookup(), names, options)
+        return self._caller.exchange(self._kind.lookup(), several(names), options, ahead=MOST_AHEAD)

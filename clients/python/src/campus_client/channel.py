@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -45,13 +46,33 @@ class Tls:
     """The name that the server's certificate must be for; empty means the host of the target."""
 
     def credentials(self) -> grpc.ChannelCredentials:
-        """Reads the files. Raises `OSError` if one cannot be read, `ValueError` if only one of a pair is given."""
+        """Reads the files.
+
+        Raises `OSError` if one cannot be read, `ValueError` if only one of a pair is given or one makes no sense.
+        """
         if (self.certificate is None) != (self.key is None):
             raise ValueError("mutual TLS needs both: give certificate and key, or neither")
         authorities, key, certificate = (
             None if file is None else Path(file).read_bytes() for file in (self.authorities, self.key, self.certificate)
         )
+        self._check()
         return grpc.ssl_channel_credentials(authorities, key, certificate)
+
+    def _check(self) -> None:
+        """Looks at what gRPC looks at only when it connects, and then calls a server that cannot be reached."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if self.authorities is not None:
+            try:
+                context.load_verify_locations(self.authorities)
+            except ssl.SSLError as error:
+                raise ValueError(f"{self.authorities} holds no certificate in PEM") from error
+        if self.certificate is not None and self.key is not None:
+            try:
+                context.load_cert_chain(self.certificate, self.key, password="")
+            except ssl.SSLError as error:
+                raise ValueError(
+                    f"{self.certificate} and {self.key} are no certificate with its key, in PEM and not encrypted"
+                ) from error
 
 
 def service_config() -> str:
@@ -101,10 +122,11 @@ def read_target(target: str, tls: Tls | None = None) -> tuple[str, Tls | None]:
     `http://` and `https://` say whether TLS is used, `static:///IP:PORT,...` names several servers; everything else
     (`host:port`, `dns:///host:port`, `unix:/path`) is gRPC's own. Raises `ValueError` if it makes no sense.
     """
+    target = target.strip()
     scheme, separator, rest = target.partition("://")
     scheme = scheme.lower()
     if not separator or scheme not in ("http", "https", "static"):
-        if not target.strip():
+        if not target:
             raise ValueError("the target is empty: give host:port, or set CAMPUS_SERVER")
         return target, tls
     rest = rest.strip("/")
@@ -114,13 +136,25 @@ def read_target(target: str, tls: Tls | None = None) -> tuple[str, Tls | None]:
         return _static(target, rest), tls
     if "@" in rest or "/" in rest:
         raise ValueError(f"a target {scheme}:// is a host and a port, without user or path")
+    if not _port(rest):
+        raise ValueError(f"{target!r} names no port: write {scheme}://HOST:PORT")
     if scheme == "http" and tls is not None:
         raise ValueError(f"{target!r} is without TLS, but tls is given: write https://{rest}, or leave tls out")
     return f"dns:///{rest}", tls if scheme == "http" else tls or Tls()
 
 
+def _port(address: str) -> int:
+    """Returns the port behind a host, or 0 if it has none that makes sense."""
+    host, _, port = address.rpartition(":")
+    if not host or (":" in host and host[-1] != "]"):
+        return 0
+    return int(port) if port.isascii() and port.isdecimal() and int(port) < 1 << 16 else 0
+
+
 def _static(target: str, rest: str) -> str:
     addresses = rest.split(",")
+    if wrong := [address for address in addresses if not _port(address)]:
+        raise ValueError(f"{target!r}: {wrong[0]!r} names no port; write IP:PORT, or [IP]:PORT for IPv6, with commas")
     try:
         versions = {ipaddress.ip_address(address.rpartition(":")[0].strip("[]")).version for address in addresses}
     except ValueError as error:

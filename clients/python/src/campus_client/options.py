@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,9 +46,31 @@ class CallOptions(TypedDict, total=False):
     """Takes the metadata of the answer."""
 
 
+def known(options: CallOptions) -> CallOptions:
+    """Returns the options. Raises `TypeError` if one is not of `CallOptions`: a wrong word must not be passed over."""
+    unknown = sorted(options.keys() - CallOptions.__annotations__.keys())
+    if unknown:
+        takes = ", ".join(CallOptions.__annotations__)
+        raise TypeError(f"there is no argument {', '.join(unknown)}; beside its own a call takes {takes}")
+    return options
+
+
 def pairs(metadata: Metadata) -> list[tuple[str, str | bytes]]:
     """Returns metadata as gRPC wants it."""
     return list(metadata.items() if isinstance(metadata, Mapping) else metadata)
+
+
+# gRPC counts in nanoseconds of 64 bits, in which what is longer has ended already.
+_LONGEST = 100 * 365 * 86400.0
+
+
+def seconds(timeout: float | None) -> float | None:
+    """Returns a time as gRPC can have it; what is longer than a century, such as infinity, is none."""
+    if timeout is None or timeout <= _LONGEST:
+        return timeout
+    if math.isnan(timeout):
+        raise ValueError("timeout is not a number")
+    return None
 
 
 @dataclass(frozen=True)
@@ -61,8 +84,9 @@ class Defaults:
 
     def arguments(self, options: CallOptions, *, stream: bool = False) -> dict[str, Any]:
         """Returns the keyword arguments of grpcio. A stream ends when it ends: it has no time by default."""
+        known(options)
         return {
-            "timeout": options.get("timeout", None if stream else self.timeout),
+            "timeout": seconds(options.get("timeout", None if stream else self.timeout)),
             "metadata": tuple(pairs(self.metadata) + pairs(options.get("metadata", ()))),
             "compression": options.get("compression", self.compression),
             "wait_for_ready": options.get("wait_for_ready", self.wait_for_ready),

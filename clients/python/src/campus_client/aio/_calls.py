@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable
 from types import TracebackType
 from typing import Any, Generic
 
@@ -19,21 +19,37 @@ from ..options import CallInfo, CallOptions, Defaults
 class Requests(AsyncIterator[Any]):
     """The requests of a stream; remembers what the source of them raised, of which gRPC tells nobody."""
 
-    def __init__(self, source: Iterable[Any] | AsyncIterable[Any], make: Callable[[Any], Any]):
-        """Takes what makes a request of an element."""
+    def __init__(self, source: Iterable[Any] | AsyncIterable[Any], make: Callable[[Any], Any], ahead: int = 0):
+        """Takes what makes a request of an element, and how many are made ahead of the answers; 0 is any number."""
+        self._room = asyncio.Semaphore(ahead) if ahead else None
+        self._over = False
         self._source = aiter(source) if isinstance(source, AsyncIterable) else _each(source)
         self._make = make
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
 
     async def __anext__(self) -> Any:
         """Returns the next request."""
+        if self._room is not None:
+            await self._room.acquire()
+        if self._over:
+            raise StopAsyncIteration
         try:
             return self._make(await anext(self._source))
-        except StopAsyncIteration:
+        except (StopAsyncIteration, asyncio.CancelledError, GeneratorExit):
             raise
-        except Exception as error:
+        except BaseException as error:
             self.failure = error
             raise
+
+    def answered(self, _answer: Any = None) -> None:
+        """Makes room for another request."""
+        if self._room is not None:
+            self._room.release()
+
+    def stop(self, _call: Any = None) -> None:
+        """Ends the requests of a call that is over."""
+        self._over = True
+        self.answered()
 
 
 async def _each(source: Iterable[Any]) -> AsyncIterator[Any]:
@@ -41,27 +57,71 @@ async def _each(source: Iterable[Any]) -> AsyncIterator[Any]:
         yield element
 
 
+class Ended:
+    """How a call ended first.
+
+    When a request cannot be sent because the server has answered already, grpcio puts a status of its own in the place
+    of the server's (https://github.com/grpc/grpc/issues/36066), before or after that has come.
+    """
+
+    def __init__(self, rpc: Any):
+        """Takes a call that has been started."""
+        self._first: grpc.aio.AioRpcError | None = None
+        rpc.add_done_callback(self._take)
+
+    def _take(self, rpc: Any) -> None:
+        code, initial, trailing, details = (
+            _now(of()) for of in (rpc.code, rpc.initial_metadata, rpc.trailing_metadata, rpc.details)
+        )
+        if self._first is None and code is not grpc.StatusCode.OK:
+            self._first = grpc.aio.AioRpcError(code, initial, trailing, details)
+
+    def error(self, error: Any) -> Any:
+        """Returns what a call raised, or in its place the status that was there before."""
+        overwritten = (error.code(), error.details()) == (grpc.StatusCode.INTERNAL, "Internal error from Core")
+        return self._first if overwritten and self._first is not None else error
+
+
+def _now(known: Coroutine[Any, Any, Any]) -> Any:
+    """Returns what a call that is over tells without waiting."""
+    try:
+        known.send(None)
+    except StopIteration as result:
+        return result.value
+    finally:
+        known.close()
+    return None
+
+
 class Stream(AsyncIterator[Response], Generic[Response]):
-    """What a server sends, as it comes. Leaving `async with`, `close()` and dropping it cancel the call."""
+    """What a server sends, as it comes. Leaving `async with`, `close()` and dropping it cancel the call.
+
+    So does cancelling the task that waits for a message, as `asyncio.wait_for` does: `Cancelled` follows, no end.
+    """
 
     def __init__(
         self, start: Callable[[Cursor], Any], fail: Callable[[Any], BaseException], cursor: Cursor, info: CallInfo
     ):
         """Starts the call."""
         self._closed = asyncio.Event()
+        self._lost = False
         self._start, self._fail, self._cursor, self._info = start, fail, cursor, info
         self._open()
 
     async def __anext__(self) -> Response:
         """Waits for the next message. Raises `CampusError` if the call fails, unless it can be taken up again."""
+        if self._lost:
+            # To end the iteration would look as if the server had sent all.
+            raise Cancelled("the call was cancelled, with the task that waited for its next message")
         while not self._closed.is_set():
             try:
                 message: Response = await anext(self._messages)
             except StopAsyncIteration:
-                await self._end()
+                await self._end(await self._rpc.trailing_metadata())
                 raise
-            except grpc.RpcError as error:
-                await self._end()
+            except grpc.RpcError as raised:
+                error = self._ended.error(raised)
+                await self._end(error.trailing_metadata())
                 await self._cut(error)
                 continue
             except asyncio.CancelledError as error:
@@ -75,16 +135,18 @@ class Stream(AsyncIterator[Response], Generic[Response]):
 
     def _open(self) -> None:
         self._rpc = self._start(self._cursor)
+        self._ended = Ended(self._rpc)
         self._messages = aiter(self._rpc)
 
-    async def _end(self) -> None:
-        self._info.take(await self._rpc.initial_metadata(), await self._rpc.trailing_metadata())
+    async def _end(self, trailing: Any) -> None:
+        self._info.take(await self._rpc.initial_metadata(), trailing)
         self._cursor.begun |= bool(self._info.initial_metadata)
 
     def _cancelled(self, error: asyncio.CancelledError) -> None:
         """Tells what cancelled the call: `close()`, requests that failed, the client, or that of this task."""
         if not self._closed.is_set():
             self.close()
+            self._lost = True
             raise self._fail(error) from None
 
     async def _cut(self, error: grpc.RpcError) -> None:
@@ -162,13 +224,15 @@ class Caller:
     ) -> Response:
         info = options.get("info") or CallInfo()
         rpc = getattr(self._stub, call.method)(request, **arguments)
+        ended = Ended(rpc)
         try:
             response: Response = await rpc
-        except grpc.RpcError as error:
-            info.take(await rpc.initial_metadata(), await rpc.trailing_metadata())
+        except grpc.RpcError as raised:
+            error = ended.error(raised)
+            info.take(await rpc.initial_metadata(), error.trailing_metadata())
             raise self._error(call, error) from error
-        except asyncio.CancelledError as error:
-            raise self._error(call, error) from None
+        except asyncio.CancelledError as cancelled:
+            raise self._error(call, cancelled) from None
         info.take(await rpc.initial_metadata(), await rpc.trailing_metadata())
         return response
 
@@ -186,17 +250,25 @@ class Caller:
         return Stream(start, lambda error: self._error(call, error), cursor, options.get("info") or CallInfo())
 
     def exchange(
-        self, call: Call[Response], source: Iterable[Any] | AsyncIterable[Any], options: CallOptions
+        self,
+        call: Call[Response],
+        source: Iterable[Any] | AsyncIterable[Any],
+        options: CallOptions,
+        *,
+        ahead: int = 0,
     ) -> Stream[Response]:
         """Sends a request for each element while the answers are read. What the source raises is raised there."""
         arguments = self._defaults.arguments(options, stream=True)
-        requests = Requests(source, call.request)
+        requests = Requests(source, call.request, ahead)
         method = getattr(self._stub, call.method)
 
         def fail(error: Any) -> BaseException:
             return requests.failure or self._error(call, error)
 
-        cursor = Cursor(requests, None, 0.0, arguments["timeout"])
-        return Stream(
-            lambda cursor: method(cursor.request, **arguments), fail, cursor, options.get("info") or CallInfo()
-        )
+        def start(cursor: Cursor) -> Any:
+            rpc = method(cursor.request, **arguments)
+            rpc.add_done_callback(requests.stop)
+            return rpc
+
+        cursor = Cursor(requests, Requests.answered, 0.0, arguments["timeout"])
+        return Stream(start, fail, cursor, options.get("info") or CallInfo())

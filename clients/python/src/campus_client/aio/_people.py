@@ -40,5 +40,8 @@ class People:
     def route_phones(
         self, person_ids: Iterable[int] | AsyncIterable[int], **options: Unpack[CallOptions]
     ) -> Stream[PhoneNumber]:
-        """Returns all phones of each person, as the ids are read; an unknown id has none."""
+        """Returns all phones of each person, as the ids are read; an unknown id has none.
+
+        Ids are sent as fast as they come; a server ends a connection on which tens of thousands of phones wait.
+        """
         return self._caller.exchange(Call("RoutePhones", by_id), person_ids, options)

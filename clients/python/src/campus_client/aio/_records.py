@@ -7,8 +7,21 @@ from typing import Any, Generic
 
 from typing_extensions import Unpack
 
-from .._kinds import Answer, Call, Change, Kind, Mask, Page, Record, Summary, after_change, after_record
-from ..options import CallOptions
+from .._kinds import (
+    MOST_AHEAD,
+    Answer,
+    Call,
+    Change,
+    Kind,
+    Mask,
+    Page,
+    Record,
+    Summary,
+    after_change,
+    after_record,
+    several,
+)
+from ..options import CallOptions, known
 from ._calls import Caller, Stream
 
 
@@ -17,7 +30,7 @@ class Listing(AsyncIterable[Record]):
 
     def __init__(self, kind: Kind[Record, Any, Any, Any], caller: Caller, call: Call[Any], options: CallOptions):
         """Makes no call."""
-        self._kind, self._caller, self._call, self._options = kind, caller, call, options
+        self._kind, self._caller, self._call, self._options = kind, caller, call, known(options)
 
     async def __aiter__(self) -> AsyncIterator[Record]:
         """Returns the records one by one."""
@@ -131,6 +144,6 @@ class Records(Generic[Record, Change, Summary, Answer]):
     def lookup(self, names: Iterable[str] | AsyncIterable[str], **options: Unpack[CallOptions]) -> Stream[Answer]:
         """Returns an answer to each name, in their order and as they come: the record, or the status that says why not.
 
-        `from_status` makes an exception of a status.
+        At most 1,000 names are sent ahead of the answers. `from_status` makes an exception of a status.
         """
-        return self._caller.exchange(self._kind.lookup(), names, options)
+        return self._caller.exchange(self._kind.lookup(), several(names), options, ahead=MOST_AHEAD)
