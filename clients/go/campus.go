@@ -7,13 +7,12 @@
 // It is a thin layer over the stubs in employeepb, studentpb and personguidepb. These can be used beside it, on the connection
 // that [Client.Conn] returns, and get the same deadlines, repetitions and errors.
 //
-// A call ends when its context does. Every error is an [*Error].
+// A call ends when its context does. Every error of a call is an [*Error].
 package campus
 
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -45,8 +44,8 @@ type Client struct {
 //
 // A process that has one service only answers the calls of the others with [ErrUnimplemented].
 func Dial(target string, options ...Option) (*Client, error) {
-	if scheme, _, has := strings.Cut(target, "://"); has && (scheme == "http" || scheme == "https") {
-		return nil, fmt.Errorf("campus: target %q: write HOST:PORT or dns:///HOST:PORT; TLS is WithTLS", target)
+	if err := checkTarget(target); err != nil {
+		return nil, fmt.Errorf("campus: target %q: %w", target, err)
 	}
 	settings := defaults()
 	for _, option := range options {

@@ -117,13 +117,17 @@ func TestBadInputIsAnErrorAndTheClientGoesOn(t *testing.T) {
 }
 
 func TestATargetThatCannotBeIsRefused(t *testing.T) {
-	for _, target := range []string{"https://campus.example:50051", "http://127.0.0.1:50051", "\x00", ""} {
-		client, err := campus.Dial(target)
-		if err == nil {
-			_, err = client.Employees.Get(within(t), "employees/1")
+	for _, target := range []string{
+		"", "\x00", "https://campus.example:50051", "HTTP://127.0.0.1:50051", "ftp://127.0.0.1:1", "static:///127.0.0.1:1",
+		"127.0.0.1:1,127.0.0.1:2", "127.0.0.1:0", "127.0.0.1:99999", "dns:///campus.example:grpc", "dns://127.0.0.1/h:x",
+	} {
+		if _, err := campus.Dial(target); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%q", target)) {
+			t.Errorf("%q is taken, or not named: %v", target, err)
 		}
-		if err == nil {
-			t.Errorf("%q is taken", target)
+	}
+	for _, target := range []string{"127.0.0.1:1", "[::1]:1", "campus.example", "dns:campus.example:1", "unix:/a", "DNS:///h:1"} {
+		if _, err := campus.Dial(target); err != nil {
+			t.Error(err)
 		}
 	}
 	if _, err := campus.Dial("127.0.0.1:1", campus.WithServiceConfig(`{"loadBalancingConfig": 1}`)); err == nil {

@@ -76,15 +76,12 @@ async fn all(args: &Args) -> Result<bool, String> {
     if names.is_empty() {
         return Err(format!("no vector in {} has {:?} in its name", args.vectors.display(), args.filter));
     }
+    // The error names the file.
+    let read = |name: String| Ok((vector::read(&args.vectors.join(format!("{name}.json")))?, name));
+    let vectors = names.into_iter().map(read).collect::<Result<Vec<_>, String>>()?;
     let runner = Runner::new(args)?;
-    let one = async |name: String| {
-        let outcome = match vector::read(&args.vectors.join(format!("{name}.json"))) {
-            Ok(steps) => runner.run(steps).await,
-            Err(error) => Err(error),
-        };
-        (name, outcome)
-    };
-    let mut outcomes = stream::iter(names).map(one).buffer_unordered(AT_ONCE);
+    let one = async |(steps, name)| (name, runner.run(steps).await);
+    let mut outcomes = stream::iter(vectors).map(one).buffer_unordered(AT_ONCE);
     let mut good = true;
     while let Some((name, outcome)) = outcomes.next().await {
         good &= outcome.is_ok();
