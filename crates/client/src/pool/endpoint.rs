@@ -269,8 +269,13 @@ impl Endpoint {
         self.stats.ejected.load(Relaxed)
     }
 
+    /// Whether calls can be sent to it.
+    pub(super) fn is_connected(&self) -> bool {
+        self.connection.load().is_some()
+    }
+
     pub(super) fn is_ready(&self) -> bool {
-        self.connection.load().is_some() && !self.is_ejected()
+        self.is_connected() && !self.is_ejected()
     }
 
     pub(crate) fn condition(&self) -> Condition {

@@ -75,7 +75,11 @@ impl Members {
     /// Says who can be called; gives the time when the next newcomer is none any more.
     fn publish(&self, names: &watch::Receiver<Resolution>) -> Option<Instant> {
         let endpoints = || self.members.iter().map(|(endpoint, _)| endpoint);
-        let ready: Arc<[_]> = endpoints().filter(|endpoint| endpoint.is_ready()).cloned().collect();
+        let mut ready: Arc<[_]> = endpoints().filter(|endpoint| endpoint.is_ready()).cloned().collect();
+        if ready.is_empty() {
+            // When the others have gone, one that was left out is better than none.
+            ready = endpoints().filter(|endpoint| endpoint.is_connected()).cloned().collect();
+        }
         let (now, window) = (Instant::now(), self.shared.config.slow_start);
         let newcomers: Vec<_> = ready.iter().filter(|endpoint| endpoint.take_new()).collect();
         if !newcomers.is_empty() {

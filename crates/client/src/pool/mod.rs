@@ -136,7 +136,7 @@ impl Pool {
             news.as_mut().enable();
             let now = self.snapshot();
             // One that has just lost its connection is still there until the next is published.
-            if now.ready.iter().any(|endpoint| endpoint.is_ready()) {
+            if now.ready.iter().any(|endpoint| endpoint.is_connected()) {
                 return Ok(Arc::clone(&now));
             }
             self.want(&now);

@@ -140,16 +140,16 @@ async fn an_endpoint_that_is_asked_to_leave_is_out_of_the_snapshot_and_keeps_its
 }
 
 #[tokio::test]
-async fn an_ejected_endpoint_is_out_of_the_snapshot_and_comes_back_with_its_connection() {
+async fn an_ejected_endpoint_is_picked_from_as_long_as_there_is_no_other() {
     let (pool, connection) = pair().await;
     let endpoint = Arc::clone(&pool.snapshot().ready[0]);
     endpoint.set_ejected(true);
+    assert!(Arc::ptr_eq(&pool.ready(false).await.unwrap().ready[0], &endpoint));
+    endpoint.failed(Phase::Unhealthy, ConnectError { what: "it does not serve".to_owned(), source: None });
     let mut state = pool.watch();
     state.wait_for(|state| *state == State::TransientFailure).await.unwrap();
     let error = pool.ready(false).await.unwrap_err();
     assert!(error.message().ends_with("127.0.0.1:1: taken out for its failures"), "{error}");
-    endpoint.set_ejected(false);
-    pool.ready(true).await.unwrap();
     assert_eq!(pool.shared.figures.made(), 1);
     drop(connection);
 }

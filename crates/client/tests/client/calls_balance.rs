@@ -157,6 +157,24 @@ async fn a_server_that_stands_still_is_left_out_and_gets_no_call_until_it_gives_
 }
 
 #[tokio::test]
+async fn a_server_that_was_left_out_is_called_when_the_others_have_gone() {
+    let (good, bad) = (Server::start().await, Scripted::start([Act::Fail(Code::Internal, None); 3]).await);
+    let config = ROW.replace("0.2s", "60s");
+    let channel = channel_to(&[good.address, bad.address]).service_config(&config).unwrap().build();
+    eventually(async || {
+        let _ = unary(&channel, "Echo", note(1)).await;
+        shown(&channel, bad.address).unwrap().is_ejected
+    })
+    .await;
+    let before = bad.seen().len();
+    good.stop().await;
+    for _ in 0..20 {
+        unary(&channel, "Echo", note(1)).await.unwrap();
+    }
+    assert!(shown(&channel, bad.address).unwrap().is_ejected && bad.seen().len() > before);
+}
+
+#[tokio::test]
 async fn the_last_server_is_never_left_out_nor_too_many() {
     let mut all = Vec::new();
     for _ in 0..3 {
