@@ -6,7 +6,9 @@ import math
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
+import grpc
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 from servers import Server
 
 import campus_client
@@ -91,3 +93,35 @@ async def test_a_time_without_end_is_none(shared: Server, campus: Campus, timeou
             await acampus.employees.get("employees/nobody")
     with pytest.raises(ValueError, match="not a number"):
         campus.employees.get("employees/nobody", timeout=math.nan)
+
+
+def test_a_mask_may_be_a_message_or_nothing(campus: Campus) -> None:
+    ada = campus.employees.create(Employee(given_name="Ada", family_name="Byron"))
+    assert campus.employees.get(ada.name, read_mask=None) == ada
+    masked = campus.employees.get(ada.name, read_mask=FieldMask(paths=["name", "given_name"]))
+    assert masked == Employee(name=ada.name, given_name="Ada")
+
+
+def test_a_compression_or_a_service_config_that_is_none_is_refused_at_once(campus: Campus) -> None:
+    wrong: Any = "gzip"
+    with pytest.raises(TypeError, match=r"such as grpc\.Compression\.Gzip"):
+        campus.employees.get("employees/nobody", compression=wrong)
+    with pytest.raises(campus_client.NotFound):
+        campus.employees.get("employees/nobody", compression=grpc.Compression.Gzip)
+    with pytest.raises(ValueError, match="the service config is no JSON"):
+        campus_client.connect("127.0.0.1:1", service_config="{")
+
+
+async def test_a_client_that_is_closed_says_so(shared: Server) -> None:
+    with campus_client.connect(shared.target) as campus:
+        pass
+    with pytest.raises(campus_client.Cancelled, match="the client was closed"):
+        campus.employees.get("employees/ada")
+    with pytest.raises(campus_client.Cancelled, match="the client was closed"):
+        campus.employees.lookup(["employees/ada"])
+    async with aio.connect(shared.target) as acampus:
+        pass
+    with pytest.raises(campus_client.Cancelled, match="the client was closed"):
+        await acampus.employees.get("employees/ada")
+    with pytest.raises(campus_client.Cancelled, match="the client was closed"):
+        acampus.employees.stream()

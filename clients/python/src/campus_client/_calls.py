@@ -12,7 +12,7 @@ from typing_extensions import Self
 
 from ._kinds import Call, Response
 from ._resume import Cursor, Follow
-from .errors import CampusError, from_rpc_error
+from .errors import CampusError, Cancelled, from_rpc_error
 from .options import CallInfo, CallOptions, Defaults
 
 
@@ -135,6 +135,18 @@ class Caller:
     def __init__(self, stub: Any, service: str, target: str, defaults: Defaults):
         """Takes the generated stub, the full name of the service, and what calls have by default."""
         self._stub, self._service, self._target, self._defaults = stub, service, target, defaults
+        self._closed = False
+
+    def close(self) -> None:
+        """Makes no more calls."""
+        self._closed = True
+
+    def _method(self, call: Call[Any]) -> Any:
+        """Returns what makes the call. Raises `Cancelled` once the client is closed."""
+        if self._closed:
+            method = f"{self._service}/{call.method}"
+            raise Cancelled("the client was closed before this call", method=method, target=self._target)
+        return getattr(self._stub, call.method)
 
     def _error(self, call: Call[Any], error: Any) -> CampusError:
         return from_rpc_error(error, method=f"{self._service}/{call.method}", target=self._target)
@@ -156,7 +168,7 @@ class Caller:
     def _answer(self, call: Call[Response], request: Any, arguments: dict[str, Any], options: CallOptions) -> Response:
         try:
             response: Response
-            response, rpc = getattr(self._stub, call.method).with_call(request, **arguments)
+            response, rpc = self._method(call).with_call(request, **arguments)
         except grpc.RpcError as error:
             note(error, options)
             raise self._error(call, error) from error
@@ -168,7 +180,7 @@ class Caller:
     ) -> Stream[Response]:
         """Sends one request and returns what comes; `follow` says how it goes on after a cut."""
         arguments = self._defaults.arguments(options, stream=True)
-        method = getattr(self._stub, call.method)
+        method = self._method(call)
 
         def start(cursor: Cursor) -> Any:
             return method(cursor.request, **{**arguments, "timeout": cursor.timeout()})
@@ -182,7 +194,7 @@ class Caller:
         """Sends a request for each element while the answers are read. What the source raises is raised there."""
         arguments = self._defaults.arguments(options, stream=True)
         requests = Requests(source, call.request, ahead)
-        method = getattr(self._stub, call.method)
+        method = self._method(call)
 
         def fail(error: Any) -> BaseException:
             return requests.failure or self._error(call, error)

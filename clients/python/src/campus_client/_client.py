@@ -34,12 +34,15 @@ class Campus:
                 (personguide_pb2_grpc.PersonGuideStub(channel), _services.PEOPLE),
             )
         )
+        self._callers = (employees, students, people)
         self.employees = Records(_services.EMPLOYEE, employees)
         self.students = Records(_services.STUDENT, students)
         self.people = People(people)
 
     def close(self) -> None:
-        """Ends every call with `Cancelled`, and the connections."""
+        """Ends every call with `Cancelled`, now and later, and the connections."""
+        for caller in self._callers:
+            caller.close()
         self.channel.close()
 
     def __enter__(self) -> Self:

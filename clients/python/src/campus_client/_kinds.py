@@ -16,8 +16,8 @@ Summary = TypeVar("Summary")
 Answer = TypeVar("Answer")
 Response = TypeVar("Response")
 
-Mask = str | Iterable[str]
-"""Fields of a record, as `"given_name,email"` or `["given_name", "email"]`; empty means all of them."""
+Mask = str | Iterable[str] | FieldMask | None
+"""Fields of a record, as `"given_name,email"` or `["given_name", "email"]`; empty and None mean all of them."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,9 @@ class Page(Generic[Record]):
 
 def field_mask(mask: Mask) -> FieldMask | None:
     """Returns the mask, or None for an empty one."""
-    paths = [path.strip() for path in (mask.split(",") if isinstance(mask, str) else mask)]
+    if isinstance(mask, FieldMask):
+        mask = mask.paths
+    paths = [path.strip() for path in (mask.split(",") if isinstance(mask, str) else mask or ())]
     paths = [path for path in paths if path]
     return FieldMask(paths=paths) if paths else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 import ssl
 from collections.abc import Sequence
@@ -92,6 +93,10 @@ class Plan:
     def make(cls, target: str | None, tls: Tls | None, config: str | None, options: Options) -> Plan:
         """Puts together what `connect` was told; options of the caller come last, so they count."""
         target, tls = read_target(os.environ.get("CAMPUS_SERVER") or DEFAULT_TARGET if target is None else target, tls)
+        try:
+            json.loads(config or "{}")
+        except ValueError as error:
+            raise ValueError(f"the service config is no JSON: {error}") from error
         own: list[tuple[str, Any]] = [
             *_OPTIONS,
             ("grpc.service_config", service_config() if config is None else config),

@@ -85,9 +85,14 @@ class Defaults:
     def arguments(self, options: CallOptions, *, stream: bool = False) -> dict[str, Any]:
         """Returns the keyword arguments of grpcio. A stream ends when it ends: it has no time by default."""
         known(options)
+        compression = options.get("compression", self.compression)
+        if compression is not None and not isinstance(compression, grpc.Compression):
+            raise TypeError(
+                f"compression is {compression!r}: give one of grpc.Compression, such as grpc.Compression.Gzip"
+            )
         return {
             "timeout": seconds(options.get("timeout", None if stream else self.timeout)),
             "metadata": tuple(pairs(self.metadata) + pairs(options.get("metadata", ()))),
-            "compression": options.get("compression", self.compression),
+            "compression": compression,
             "wait_for_ready": options.get("wait_for_ready", self.wait_for_ready),
         }

@@ -194,8 +194,15 @@ class Caller:
         self._closed = False
 
     def close(self) -> None:
-        """Calls that are cancelled from now on have ended with `Cancelled`: nobody has cancelled their tasks."""
+        """Makes no more calls. What is cancelled from now on ends with `Cancelled`: nobody has cancelled its task."""
         self._closed = True
+
+    def _method(self, call: Call[Any]) -> Any:
+        """Returns what makes the call. Raises `Cancelled` once the client is closed."""
+        if self._closed:
+            method = f"{self._service}/{call.method}"
+            raise Cancelled("the client was closed before this call", method=method, target=self._target)
+        return getattr(self._stub, call.method)
 
     def _error(self, call: Call[Any], error: grpc.RpcError | asyncio.CancelledError) -> BaseException:
         method = f"{self._service}/{call.method}"
@@ -223,7 +230,7 @@ class Caller:
         self, call: Call[Response], request: Any, arguments: dict[str, Any], options: CallOptions
     ) -> Response:
         info = options.get("info") or CallInfo()
-        rpc = getattr(self._stub, call.method)(request, **arguments)
+        rpc = self._method(call)(request, **arguments)
         ended = Ended(rpc)
         try:
             response: Response = await rpc
@@ -241,7 +248,7 @@ class Caller:
     ) -> Stream[Response]:
         """Sends one request and returns what comes; `follow` says how it goes on after a cut."""
         arguments = self._defaults.arguments(options, stream=True)
-        method = getattr(self._stub, call.method)
+        method = self._method(call)
 
         def start(cursor: Cursor) -> Any:
             return method(cursor.request, **{**arguments, "timeout": cursor.timeout()})
@@ -260,7 +267,7 @@ class Caller:
         """Sends a request for each element while the answers are read. What the source raises is raised there."""
         arguments = self._defaults.arguments(options, stream=True)
         requests = Requests(source, call.request, ahead)
-        method = getattr(self._stub, call.method)
+        method = self._method(call)
 
         def fail(error: Any) -> BaseException:
             return requests.failure or self._error(call, error)

@@ -43,7 +43,7 @@ class Campus:
         self.people = People(people)
 
     async def close(self) -> None:
-        """Ends every call with `Cancelled`, and the connections."""
+        """Ends every call with `Cancelled`, now and later, and the connections."""
         for caller in self._callers:
             caller.close()
         await self.channel.close()
