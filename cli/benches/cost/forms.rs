@@ -53,9 +53,9 @@ pub(crate) async fn compare(rounds: usize) -> Result<()> {
                 let mut unused = Taken::default();
                 let taken = if round > 0 { taken } else { &mut unused };
                 if work == Work::Watch {
-                    watch(*form, &server, taken).await?
+                    watch(*form, &server, taken).await?;
                 } else {
-                    calls(work, *form, &server, taken).await?
+                    calls(work, *form, &server, taken).await?;
                 }
             }
         }
