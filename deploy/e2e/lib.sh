@@ -1,7 +1,9 @@
 # shellcheck shell=bash
 # What the cases share. Each case sources it first; it makes the checkout the current folder.
 
-set -euo pipefail
+set -eEuo pipefail
+# A command that fails without a word is named.
+trap 'echo "line $LINENO ended with $?: $BASH_COMMAND" >&2' ERR
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source .ci/lib.sh
 
@@ -142,5 +144,5 @@ load_lost_nothing() {
   load_end
   figure "$1: calls" "$calls"
   figure "$1: lost" "$lost"
-  [ "$lost" -eq 0 ] || fails "$lost of $calls calls were lost: $(grep '"lost":"' "$load_log" | head -n 5)"
+  [ "$lost" -eq 0 ] || fails "$lost of $calls calls were lost: $(grep -m 5 '"lost":"' "$load_log")"
 }
