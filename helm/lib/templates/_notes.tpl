@@ -72,7 +72,8 @@ NOTE {{ .Chart.Name }}: the claim {{ include "campus.fullname" . }} stays after 
 {{- if and (has $keeps (list "postgres" "")) (eq (include "campus.most" . | int) 1) }}
 NOTE {{ .Chart.Name }}: there is one pod, so that a lost node is an outage; set {{ $at }}replicaCount or {{ $at }}autoscaling.enabled
 {{- end }}
-{{- if and .Values.autoscaling.enabled (include "campus.replicas" .) }}
+{{- /* With Helm 3 every revision does. */}}
+{{- if and .Values.autoscaling.enabled (include "campus.replicas" .) (not (hasPrefix "v3." .Capabilities.HelmVersion.Version)) }}
 NOTE {{ .Chart.Name }}: this revision says how many pods there are, which the autoscaler takes over; run the same upgrade once more when it has, so that a revision to go back to does not
 {{- end }}
 {{- if and (eq .Facts.role "records") (not .Values.networkPolicy.enabled) (not (include "campus.tls" .)) }}
