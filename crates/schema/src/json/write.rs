@@ -3,6 +3,8 @@
 //! Bytes may have a field twice or out of order, and say something else then than they say piece by piece. That is rare:
 //! whoever comes upon it stops with [`Stop::Disorder`], and all is written again out of canonical bytes.
 
+use std::borrow::Cow;
+
 use base64::{Engine, prelude::BASE64_STANDARD};
 
 use super::{JsonOptions, read::Numbers, scalar::NULL_VALUE, text};
@@ -59,7 +61,7 @@ impl From<Malformed> for Stop {
 
 pub(super) type Written = Result<(), Stop>;
 
-/// Runs a writing, and a second time on canonical bytes if need be. Appends nothing when it fails.
+/// Runs a writing, and a second time on canonical bytes if it stops on bytes that are not. Appends nothing when it fails.
 pub(super) fn write(
     message: MessageType,
     bytes: &[u8],
@@ -75,11 +77,16 @@ pub(super) fn write(
         }
         written
     };
-    let written = match attempt(bytes) {
-        Err(Stop::Disorder) => attempt(&message.canonical_at(bytes, 0)?),
-        written => written,
+    let Err(stop) = attempt(bytes) else { return Ok(()) };
+    // A fault of one piece may be none of the whole: an `Any` whose type comes in a later piece.
+    let stop = match message.canonical_at(bytes, 0)? {
+        Cow::Borrowed(_) => stop,
+        Cow::Owned(canonical) => match attempt(&canonical) {
+            Ok(()) => return Ok(()),
+            Err(stop) => stop,
+        },
     };
-    written.map_err(|stop| match stop {
+    Err(match stop {
         Stop::Disorder => "has no canonical form".into(),
         Stop::Fault(fault) => fault,
     })

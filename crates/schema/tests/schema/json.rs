@@ -273,6 +273,25 @@ fn bytes_that_say_a_thing_twice_are_written_once_with_what_was_said_last() {
 }
 
 #[test]
+fn a_piece_of_a_message_is_judged_only_with_the_pieces_behind_it() {
+    let piece = |field: u32, number: u32, payload: &[u8]| {
+        let (mut inner, mut out) = (Vec::new(), Vec::new());
+        wire::put_len(&mut inner, number, payload);
+        wire::put_len(&mut out, field, &inner);
+        out
+    };
+    let url = piece(9, 1, b"type.googleapis.com/kinds.Plain");
+    let value = piece(9, 2, &[0x10, 7]);
+    let expected = r#"{"any":{"@type":"type.googleapis.com/kinds.Plain","anInt32":7}}"#;
+    let options = JsonOptions::default();
+    assert_eq!(written("kinds.WellKnown", &[&*value, &*url].concat(), &options), expected);
+    assert_eq!(written("kinds.WellKnown", &[&*url, &*value].concat(), &options), expected);
+    let fault =
+        KINDS.schema.message("kinds.WellKnown").unwrap().to_json(&value, &options, &mut String::new()).unwrap_err();
+    assert!(fault.to_string().contains("has the type \"\""), "{fault}");
+}
+
+#[test]
 fn well_known_messages_have_their_own_forms() {
     for (given, expected) in [
         (r#"{"timestamp":"1972-01-01T10:00:20.021+01:00"}"#, r#"{"timestamp":"1972-01-01T09:00:20.021Z"}"#),
