@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::{
     Endpoint, Phase, State,
-    pick::Candidate,
+    pick::{Candidate, slower_by},
     pool::{Condition, Shared, Snapshot},
 };
 
@@ -95,7 +95,7 @@ pub struct EndpointDump {
 impl Dump {
     /// `weighs_latency` says whether slow servers get fewer calls.
     pub(crate) fn of(shared: &Shared, now: &Snapshot, weighs_latency: bool) -> Self {
-        let least = now.ready.iter().map(Candidate::slowness).min().filter(|_| weighs_latency).unwrap_or(u32::MAX);
+        let least = now.ready.iter().map(Candidate::latency).min().filter(|_| weighs_latency).unwrap_or(u64::MAX);
         let (names, figures) = (&now.resolution, &shared.figures);
         let ago = |at: SystemTime| at.elapsed().unwrap_or_default().as_secs_f64();
         let ended = figures.disconnections().into_iter().map(|(reason, count)| (reason.to_owned(), count));
@@ -117,8 +117,8 @@ impl Dump {
 }
 
 impl EndpointDump {
-    /// `least` is the slowness of the fastest.
-    fn of(endpoint: &Arc<Endpoint>, least: u32) -> Self {
+    /// `least` is the latency of the fastest.
+    fn of(endpoint: &Arc<Endpoint>, least: u64) -> Self {
         let (stats, condition) = (endpoint.stats(), endpoint.condition());
         let latency = stats.latency_shown.load(Relaxed);
         Self {
@@ -139,7 +139,7 @@ impl EndpointDump {
 }
 
 /// Why an endpoint gets no calls, or fewer than others.
-fn held_back(endpoint: &Arc<Endpoint>, condition: &Condition, least: u32) -> Option<String> {
+fn held_back(endpoint: &Arc<Endpoint>, condition: &Condition, least: u64) -> Option<String> {
     let left = |at: Option<Instant>| {
         at.map(|at| at.saturating_duration_since(Instant::now()).as_secs_f64()).filter(|left| *left > 0.0)
     };
@@ -155,8 +155,8 @@ fn held_back(endpoint: &Arc<Endpoint>, condition: &Condition, least: u32) -> Opt
         Phase::Ready if endpoint.is_on_trial() => Some("gets one call at a time until it answers".to_owned()),
         Phase::Ready if endpoint.weight() < 1.0 => Some("begins slowly".to_owned()),
         Phase::Ready => {
-            let more = endpoint.slowness().checked_sub(least).filter(|more| *more > 0)?;
-            Some(format!("slow or failing lately: a call counts for {}", 1_u64 << more))
+            let more = slower_by(endpoint.latency(), least);
+            (more > 0).then(|| format!("slow or failing lately: a call counts for {}", 1_u64 << more))
         }
         Phase::Idle | Phase::Connecting | Phase::Unhealthy => None,
     }

@@ -16,9 +16,9 @@ const FADING: f64 = 6.0;
 const SHOWN: u32 = 50;
 /// Samples closer together than this, in nanoseconds, say nothing new.
 const APART: u64 = 1_000_000;
-/// Latencies below two to the power of this, in nanoseconds, are alike: 4 ms. Load shows in the calls in flight, and what is
-/// left of the difference between fast servers is noise.
-const ALIKE: u32 = 22;
+/// Latencies below this, in nanoseconds, are alike. Load shows in the calls in flight, and what is left of the difference
+/// between fast servers is noise.
+pub(crate) const ALIKE: u64 = 4_000_000;
 /// A call that failed counts as one that took this long: a server that fails at once would draw all calls.
 pub(crate) const PENALTY: Duration = Duration::from_secs(5);
 /// What a server may ask for at most by its pushback.
@@ -70,15 +70,14 @@ pub(crate) fn forget(stats: &Stats, now: u64) {
     stats.latency_at.store(now, Relaxed);
 }
 
-/// By which power of two its latency exceeds what is no difference. What is not confirmed fades.
-pub(crate) fn slowness(stats: &Stats, now: impl Fn() -> u64) -> u32 {
+/// The average as it is now, at least [`ALIKE`]. What is not confirmed fades.
+pub(crate) fn lately(stats: &Stats, now: impl Fn() -> u64) -> u64 {
     let average = stats.latency_ewma.load(Relaxed);
-    if average >> ALIKE == 0 {
-        return 0;
+    if average <= ALIKE {
+        return ALIKE;
     }
     let passed = now().saturating_sub(stats.latency_at.load(Relaxed));
-    let faded = nanoseconds(average as f64 * kept(passed));
-    (faded >> ALIKE).checked_ilog2().map_or(0, |power| power + 1)
+    nanoseconds(average as f64 * kept(passed)).max(ALIKE)
 }
 
 #[expect(

@@ -22,8 +22,8 @@ pub(crate) trait Candidate {
     fn weight(&self) -> f64;
     /// Calls begun and not ended.
     fn in_flight(&self) -> u32;
-    /// What its latency multiplies a call's load by, as a power of two.
-    fn slowness(&self) -> u32;
+    /// How long it takes to answer, in nanoseconds; never less than what is no difference.
+    fn latency(&self) -> u64;
 }
 
 impl Candidate for Arc<Endpoint> {
@@ -35,8 +35,8 @@ impl Candidate for Arc<Endpoint> {
         self.stats().in_flight.load(Relaxed)
     }
 
-    fn slowness(&self) -> u32 {
-        latency::slowness(self.stats(), || self.now())
+    fn latency(&self) -> u64 {
+        latency::lately(self.stats(), || self.now())
     }
 }
 
@@ -105,11 +105,19 @@ impl Picker {
         let one = self.chance.below(ready.len());
         let other = (one + 1 + self.chance.below(ready.len() - 1)) % ready.len();
         let (one, other) = (ready.get(one)?, ready.get(other)?);
-        Some(if load(other) < load(one) { other } else { one })
+        let (ours, theirs) = (one.latency(), other.latency());
+        let is_lighter = load(other, slower_by(theirs, ours)) < load(one, slower_by(ours, theirs));
+        Some(if is_lighter { other } else { one })
     }
 }
 
 /// What one more call would be to it: calls times latency.
-fn load(candidate: &impl Candidate) -> u64 {
-    (u64::from(candidate.in_flight()) + 1) << candidate.slowness()
+fn load(candidate: &impl Candidate, slower_by: u32) -> u64 {
+    (u64::from(candidate.in_flight()) + 1) << slower_by
+}
+
+/// By which power of two one latency is more than another. Less than twice as much is no difference: servers that are
+/// alike get alike shares, however fast they are.
+pub(crate) fn slower_by(latency: u64, other: u64) -> u32 {
+    latency.checked_div(other).and_then(u64::checked_ilog2).unwrap_or(0)
 }

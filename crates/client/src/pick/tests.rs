@@ -8,7 +8,8 @@ use crate::Stats;
 struct Server {
     picks: Cell<u32>,
     in_flight: Cell<u32>,
-    slowness: u32,
+    /// In milliseconds.
+    latency: u64,
     warm: Option<f64>,
 }
 
@@ -21,8 +22,8 @@ impl Candidate for Server {
         self.in_flight.get()
     }
 
-    fn slowness(&self) -> u32 {
-        self.slowness
+    fn latency(&self) -> u64 {
+        (self.latency * MS).max(latency::ALIKE)
     }
 }
 
@@ -135,10 +136,22 @@ fn a_server_that_answers_nothing_gets_no_more_calls_than_the_others_have_open() 
 #[test]
 fn a_server_that_is_slower_gets_fewer_calls() {
     let mut servers = servers(2);
-    servers[0].slowness = 3;
+    servers[0].latency = 32;
     run(&picker(Balancing::Load, 5), &servers, 9000, 17, false);
     let share = f64::from(servers[1].picks.get()) / f64::from(servers[0].picks.get());
     assert!((6.0..10.0).contains(&share), "eight times slower, {share} times fewer");
+}
+
+#[test]
+fn latencies_that_are_nearly_the_same_make_no_difference_wherever_they_lie() {
+    for middle in [4, 8, 16, 64, 1000] {
+        let mut servers = servers(5);
+        for (server, latency) in servers.iter_mut().zip([80_u64, 95, 100, 105, 140]) {
+            server.latency = (middle * latency).div_ceil(100);
+        }
+        run(&picker(Balancing::Load, middle), &servers, 15_000, 1, false);
+        assert!(spread(&servers) < 1.2, "around {middle} ms: {}", spread(&servers));
+    }
 }
 
 #[test]
@@ -162,22 +175,23 @@ fn an_average_is_over_time_and_not_over_calls() {
         latency::observe(&stats, call * 2 * MS, Duration::from_millis(1));
     }
     latency::observe(&stats, 2000 * MS, Duration::from_secs(2));
-    assert_eq!(latency::slowness(&stats, || 2000 * MS), 0, "one slow call is no slow server");
+    assert!(latency::lately(&stats, || 2000 * MS) < 8 * MS, "one slow call is no slow server");
     for call in 0..500 {
         latency::observe(&stats, (2000 + call * 2) * MS, Duration::from_secs(2));
     }
-    assert!(latency::slowness(&stats, || 3000 * MS) >= 5, "a second of slow calls is");
+    assert!(latency::lately(&stats, || 3000 * MS) > 64 * MS, "a second of slow calls is");
 }
 
 #[test]
 fn what_is_not_confirmed_fades() {
     let stats = Stats::default();
     latency::observe(&stats, 100_000 * MS, Duration::from_secs(1));
-    assert_eq!(latency::slowness(&stats, || 100_000 * MS), 8);
-    assert_eq!(latency::slowness(&stats, || 105_000 * MS), 6);
-    assert_eq!(latency::slowness(&stats, || 110_000 * MS), 0);
+    let lately = |at| latency::lately(&stats, || at * MS) / MS;
+    assert_eq!(lately(100_000), 1000);
+    assert!((100..200).contains(&lately(105_000)), "{}", lately(105_000));
+    assert_eq!(lately(110_000), 4, "as fast as any");
     latency::observe(&stats, 110_000 * MS, Duration::from_millis(1));
-    assert_eq!(latency::slowness(&stats, || 110_000 * MS), 0, "a good answer does not bring it back");
+    assert_eq!(lately(110_000), 4, "a good answer does not bring it back");
 }
 
 #[test]

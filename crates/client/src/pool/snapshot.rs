@@ -41,8 +41,8 @@ impl Snapshot {
         for endpoint in self.members.iter().take(NAMED) {
             let error = endpoint.condition().last_error;
             let what = match &error {
-                _ if endpoint.is_ejected() => "taken out for its failures".to_owned(),
                 Some(error) => error.to_string(),
+                None if endpoint.is_ejected() => "taken out for its failures".to_owned(),
                 None => "not connected".to_owned(),
             };
             let _ = write!(text, "{separator} {}: {what}", endpoint.address());
