@@ -77,16 +77,13 @@ pub(super) fn write(
         }
         written
     };
-    let Err(stop) = attempt(bytes) else { return Ok(()) };
-    // A fault of one piece may be none of the whole: an `Any` whose type comes in a later piece.
-    let stop = match message.canonical_at(bytes, 0)? {
-        Cow::Borrowed(_) => stop,
-        Cow::Owned(canonical) => match attempt(&canonical) {
-            Ok(()) => return Ok(()),
-            Err(stop) => stop,
-        },
-    };
-    Err(match stop {
+    let written = attempt(bytes).or_else(|stop| match message.canonical_at(bytes, 0) {
+        Ok(Cow::Borrowed(_)) => Err(stop),
+        // A fault of one piece may be none of the whole: an `Any` whose type comes in a later piece.
+        Ok(Cow::Owned(canonical)) => attempt(&canonical),
+        Err(fault) => Err(Stop::Fault(fault)),
+    });
+    written.map_err(|stop| match stop {
         Stop::Disorder => "has no canonical form".into(),
         Stop::Fault(fault) => fault,
     })
